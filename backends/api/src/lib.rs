@@ -1,0 +1,1 @@
+//! What a gateway asks of storage: the trait, its contracts, the memory backend, the conformance suite.

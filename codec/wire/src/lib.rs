@@ -1,0 +1,1 @@
+//! Kafka's wire format: frames, the API table, well-formedness, record batches, compression.

@@ -1,0 +1,1 @@
+//! The settings of the gateway: sections, loading, checking, and Kafka's names for them.

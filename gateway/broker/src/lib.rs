@@ -1,0 +1,1 @@
+//! Produce, fetch and administration over a storage backend and the state machine.

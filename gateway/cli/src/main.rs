@@ -1,0 +1,2 @@
+//! The `chronik` binary.
+fn main() {}

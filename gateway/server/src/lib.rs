@@ -1,0 +1,1 @@
+//! The Kafka listener: connections, the layer stack, one handler file per API.

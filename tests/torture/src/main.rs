@@ -1,0 +1,2 @@
+//! The torture program.
+fn main() {}
