@@ -1,1 +1,15 @@
-//! What a gateway asks of storage: the trait, its contracts, the memory backend, the conformance suite.
+//! What a gateway asks of storage.
+//!
+//! [`StorageBackend`] is one totally ordered journal whose entries may carry data, [`Objects`] are small immutable
+//! files beside it (checkpoints, indexes). Storage knows nothing of Kafka: entries and data are opaque bytes.
+//! The contracts are numbered (S1 to S12) so that the conformance suite and the backends can cite them.
+
+mod backend;
+mod error;
+mod objects;
+mod position;
+
+pub use backend::{Append, AppendClass, BoxFuture, Committed, Follower, Status, StorageBackend};
+pub use error::{AppendError, FollowError, ObjectError, ReadError};
+pub use objects::{ObjectName, Objects};
+pub use position::{DataRef, Position};

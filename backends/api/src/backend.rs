@@ -1,0 +1,124 @@
+//! The journal.
+
+use std::future::Future;
+use std::pin::Pin;
+
+use bytes::Bytes;
+
+use crate::{AppendError, DataRef, FollowError, Objects, Position, ReadError};
+
+/// A boxed future, so that the traits stay object-safe.
+pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// What an append is for; decides who may use the last of the space.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AppendClass {
+    /// Records. Refused with [`AppendError::Full`] when only the reserve is left.
+    Data,
+    /// Small changes that must stay possible on a full disk, such as deleting a topic.
+    Control,
+}
+
+/// An entry on its way into the journal.
+#[derive(Debug)]
+pub struct Append {
+    /// Comes back in [`Committed::token`] or [`Follower::refused`]; chosen by the caller, unique while in flight.
+    pub token: u64,
+    /// The encoded entry.
+    pub entry: Bytes,
+    /// Data that travels with it, written one after the other as one contiguous span.
+    pub data: Vec<Bytes>,
+    /// What it is for.
+    pub class: AppendClass,
+}
+
+/// An entry that is durable and has its place in the order.
+#[derive(Debug, Clone)]
+pub struct Committed {
+    /// Its place.
+    pub position: Position,
+    /// The token of the append in this process; `None` for an entry of an earlier run or of another gateway.
+    pub token: Option<u64>,
+    /// The encoded entry.
+    pub entry: Bytes,
+    /// Where its inline data lies; `len` is 0 without data.
+    pub data: DataRef,
+}
+
+/// The one consumer of the journal. Calls come one at a time, in journal order, and must not block on I/O:
+/// a live commit is acknowledged by what the follower does in [`Follower::committed`].
+pub trait Follower: Send {
+    /// S4. The next entries, all durable: each entry exactly once, in order, without gaps.
+    fn committed(&mut self, group: &[Committed]);
+
+    /// S5. Every entry below `end` has been delivered, and `end` starts a new segment: a place from which
+    /// [`StorageBackend::follow`] can start and up to which [`StorageBackend::trim`] can delete.
+    fn sealed(&mut self, end: Position);
+
+    /// S6. The append with this token did not happen and never will.
+    fn refused(&mut self, token: u64, error: AppendError);
+}
+
+/// Facts for people and metrics.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Status {
+    /// Name of the backend, as in the settings.
+    pub backend: &'static str,
+    /// When an acknowledged record is safe, in a few words for the start-up banner.
+    pub durability: String,
+    /// Where the data lies.
+    pub location: String,
+    /// Bytes that the journal occupies.
+    pub bytes_used: u64,
+    /// Segments of the journal, the active one included.
+    pub segments: u64,
+    /// Bytes accepted and not yet durable.
+    pub bytes_queued: u64,
+    /// Bytes of recent data held in memory.
+    pub bytes_cached: u64,
+    /// Whether data appends are refused for lack of space.
+    pub full: bool,
+    /// Damage found at start or by reads, one line each, with file and offset.
+    pub damage: Vec<String>,
+}
+
+/// One totally ordered journal, with data inline.
+pub trait StorageBackend: Objects {
+    /// S1. Hands every entry at or after `from` to the follower, then every further one as it commits, for as long as
+    /// the backend lives. Blocks until the history has been delivered and returns the end of it; later calls of the
+    /// follower come from the backend's own threads. `from` is [`StorageBackend::start`] or a sealed boundary.
+    /// May be called once.
+    fn follow(&self, from: Position, follower: Box<dyn Follower>) -> Result<Position, FollowError>;
+
+    /// S2. Queues an entry; never blocks. Its outcome arrives at the follower: `committed` once it is durable (in the
+    /// sense of the configured durability), or `refused`. Appends of one thread commit in the order of the calls.
+    /// S3. A write or sync that fails is not retried: the backend acknowledges nothing more, and the process ends
+    /// with exit code 74.
+    ///
+    /// # Errors
+    /// When the entry is refused at once; the follower then hears nothing of it.
+    fn append(&self, append: Append) -> Result<(), AppendError>;
+
+    /// S7. Data from memory, without a copy, or `None` when it takes I/O. The span may be any part of an entry's data.
+    fn cached(&self, data: DataRef) -> Option<Bytes>;
+
+    /// S7. Data from wherever it lies, as the medium gives it: the caller verifies the checksum that its data carry
+    /// (a record batch has one), because only the caller knows which part of a span it wants. Cancel safe.
+    fn read(&self, data: DataRef) -> BoxFuture<'_, Result<Bytes, ReadError>>;
+
+    /// First position that is still there.
+    fn start(&self) -> Position;
+
+    /// S8. Ends the active segment if it holds any entry; [`Follower::sealed`] tells the boundary.
+    fn seal(&self);
+
+    /// S9. Gives up everything before `upto`, a sealed boundary. Frees whole segments, keeps the rest readable;
+    /// resolves with the new start. The caller has made a checkpoint that covers what goes.
+    fn trim(&self, upto: Position) -> BoxFuture<'_, Result<Position, crate::ObjectError>>;
+
+    /// Facts for people and metrics.
+    fn status(&self) -> Status;
+
+    /// Commits what was accepted, marks a clean end, and stops. Further appends are refused.
+    fn close(&self) -> BoxFuture<'_, ()>;
+}
