@@ -49,6 +49,9 @@ pub enum FollowError {
         /// Position asked for.
         asked: Position,
     },
+    /// A backend has one follower for as long as it lives.
+    #[error("the journal is being followed already")]
+    AlreadyFollowed,
     /// An entry that had been acknowledged cannot be read any more.
     #[error(
         "{file}: damaged at byte {offset}: {reason}; nothing was deleted, inspect it with `chronik log dump`"

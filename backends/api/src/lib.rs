@@ -5,11 +5,15 @@
 //! The contracts are numbered (S1 to S12) so that the conformance suite and the backends can cite them.
 
 mod backend;
+#[cfg(any(test, feature = "conformance"))]
+pub mod conformance;
 mod error;
+pub mod memory;
 mod objects;
 mod position;
 
 pub use backend::{Append, AppendClass, BoxFuture, Committed, Follower, Status, StorageBackend};
 pub use error::{AppendError, FollowError, ObjectError, ReadError};
+pub use memory::{MemoryBackend, MemoryOptions};
 pub use objects::{ObjectName, Objects};
 pub use position::{DataRef, Position};
