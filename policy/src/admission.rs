@@ -1,0 +1,160 @@
+//! Admission by bytes: all requests being read or answered share one budget of memory (`queued.max.request.bytes`).
+//!
+//! The connection reserves the size of a frame before it reads the bulk of it, and stops reading while there is no room:
+//! the pressure goes back through TCP and nothing is dropped. The reservation travels with the [`Call`], and the layer
+//! keeps it until the answer is there.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use pin_project_lite::pin_project;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tower::{Layer, Service};
+
+use crate::Call;
+
+/// The budget. Clones share it.
+#[derive(Clone, Debug)]
+pub struct Admission {
+    bytes: Arc<Semaphore>,
+    capacity: u32,
+}
+
+/// Bytes taken from the budget; given back when dropped.
+#[derive(Debug)]
+pub struct Reservation {
+    _permit: OwnedSemaphorePermit,
+}
+
+impl Admission {
+    /// A budget of `capacity` bytes, of which 4 GiB can be used.
+    #[must_use]
+    pub fn new(capacity: u64) -> Self {
+        let capacity = u32::try_from(capacity).unwrap_or(u32::MAX);
+        let permits = usize::try_from(capacity).unwrap_or(Semaphore::MAX_PERMITS);
+        Self { bytes: Arc::new(Semaphore::new(permits)), capacity }
+    }
+
+    /// Takes `bytes` at once, or nothing when there is no room for them or others wait already.
+    #[must_use]
+    pub fn try_reserve(&self, bytes: usize) -> Option<Reservation> {
+        let permit = Arc::clone(&self.bytes).try_acquire_many_owned(self.charge(bytes)).ok()?;
+        Some(Reservation { _permit: permit })
+    }
+
+    /// Waits for `bytes`, first come first served. A frame larger than the whole budget waits for all of it.
+    ///
+    /// Cancel safe: what was not handed out is not taken.
+    pub fn reserve(&self, bytes: usize) -> impl Future<Output = Reservation> + Send + use<> {
+        let (semaphore, charge) = (Arc::clone(&self.bytes), self.charge(bytes));
+        async move {
+            loop {
+                // The semaphore is never closed, so that the loop runs once.
+                if let Ok(permit) = Arc::clone(&semaphore).acquire_many_owned(charge).await {
+                    return Reservation { _permit: permit };
+                }
+            }
+        }
+    }
+
+    /// Bytes that nobody has reserved.
+    #[must_use]
+    pub fn available(&self) -> usize {
+        self.bytes.available_permits()
+    }
+
+    fn charge(&self, bytes: usize) -> u32 {
+        u32::try_from(bytes).unwrap_or(u32::MAX).min(self.capacity)
+    }
+}
+
+/// Keeps the reservation of each call until its answer is there.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct AdmissionLayer;
+
+/// The service that [`AdmissionLayer`] makes.
+#[derive(Clone, Debug)]
+pub struct AdmissionService<S> {
+    inner: S,
+}
+
+pin_project! {
+    /// The future of [`AdmissionService`].
+    #[derive(Debug)]
+    pub struct AdmissionFuture<F> {
+        #[pin]
+        inner: F,
+        reservation: Option<Reservation>,
+    }
+}
+
+impl<S> Layer<S> for AdmissionLayer {
+    type Service = AdmissionService<S>;
+
+    fn layer(&self, inner: S) -> Self::Service {
+        AdmissionService { inner }
+    }
+}
+
+impl<S: Service<Call>> Service<Call> for AdmissionService<S> {
+    type Response = S::Response;
+    type Error = S::Error;
+    type Future = AdmissionFuture<S::Future>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, mut call: Call) -> Self::Future {
+        let reservation = call.reservation.take();
+        AdmissionFuture { inner: self.inner.call(call), reservation }
+    }
+}
+
+impl<F: Future> Future for AdmissionFuture<F> {
+    type Output = F::Output;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        let output = ready!(this.inner.poll(cx));
+        *this.reservation = None;
+        Poll::Ready(output)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Admission;
+
+    #[tokio::test]
+    async fn who_came_first_is_served_first() {
+        let admission = Admission::new(100);
+        let most = admission.try_reserve(80).unwrap();
+        let mut large = Box::pin(admission.reserve(60));
+        assert!(futures_poll(&mut large).is_none());
+        assert!(admission.try_reserve(10).is_none(), "nobody overtakes the one who waits");
+        drop(most);
+        let _large = large.await;
+        assert!(admission.try_reserve(41).is_none());
+        assert!(admission.try_reserve(40).is_some());
+    }
+
+    #[tokio::test]
+    async fn a_frame_beyond_the_budget_takes_all_of_it() {
+        let admission = Admission::new(100);
+        let all = admission.reserve(1_000).await;
+        assert_eq!(admission.available(), 0);
+        drop(all);
+        assert_eq!(admission.available(), 100);
+    }
+
+    fn futures_poll<F: Future + Unpin>(future: &mut F) -> Option<F::Output> {
+        let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
+        match std::pin::Pin::new(future).poll(&mut cx) {
+            std::task::Poll::Ready(output) => Some(output),
+            std::task::Poll::Pending => None,
+        }
+    }
+}
