@@ -1,2 +1,3 @@
 //! The torture program.
+mod checker;
 fn main() {}
