@@ -1,1 +1,17 @@
 //! The settings of the gateway: sections, loading, checking, and Kafka's names for them.
+//!
+//! [`Settings`] is what the rest of the program takes its parts from. Loading layers defaults, a TOML file, the
+//! environment and flags, and refuses whatever it does not understand, with the place it came from. Nothing here logs,
+//! prints or exits: every outcome is a value.
+
+mod sections;
+mod values;
+
+pub use sections::{
+    AdminSettings, GroupSettings, KafkaSettings, LimitSettings, LogSettings, MemorySettings, Settings,
+    StorageSettings, TopicSettings, TransactionSettings, WalSettings,
+};
+pub use values::{
+    Backend, BrokerCompression, ByteSize, CleanupPolicy, ConsumerMigration, Durability, HostPort, Listener,
+    LogFormat, Millis, RebalanceProtocol, ReplicationFactorPolicy, SecurityProtocol, SizeLimit, TimeLimit,
+};

@@ -1,0 +1,26 @@
+//! `[transactions]`: transactional producers.
+
+use std::time::Duration;
+
+use super::section;
+
+/// The longest time that fits into Kafka's 32-bit settings.
+const MAX: Duration = Duration::from_millis(0x7fff_ffff);
+/// The shortest time that makes sense where Kafka asks for at least 1 ms.
+const MIN: Duration = Duration::from_millis(1);
+
+section! {
+    /// Transactional producers.
+    pub struct TransactionSettings as SECTION at transactions {
+        /// The longest transaction timeout a producer may ask for.
+        max_timeout: Duration = Duration::from_secs(900), in MIN => MAX;
+        /// A transactional id that is not used for this long is forgotten.
+        id_expiration: Duration = Duration::from_secs(604_800), in MIN => MAX;
+        /// How often transactions are looked at for their timeout.
+        abort_check_interval: Duration = Duration::from_secs(10), in MIN => MAX;
+        /// How often transactional ids are looked at for their expiration.
+        expiration_check_interval: Duration = Duration::from_secs(3_600), in MIN => MAX;
+        /// Into how many coordinators transactional ids are divided.
+        state_partitions: i32 = 50, in 1 => 10_000;
+    }
+}
