@@ -1,0 +1,110 @@
+//! The state as bytes: checkpoints and the hash.
+//!
+//! ```text
+//! offset  width  field
+//!      0      8  magic, `CHKSTATE`
+//!      8      2  format version, u16: 1
+//!     10      8  length of the body, u64
+//!     18      n  body
+//! 18 + n      8  CRC-64/NVME of all bytes before
+//! ```
+//!
+//! The body is, one after the other: optional position u64 of the last entry applied, cluster, next producer id i64,
+//! broker configs, topics; the layout of each stands with its type. Everything has one order, so that equal states have
+//! equal bytes. Integers are little-endian.
+
+use crc_fast::{CrcAlgorithm, checksum};
+
+use crate::cluster::Cluster;
+use crate::codec::{DecodeError, Reader, Writer};
+use crate::configs::BrokerConfigs;
+use crate::invariants;
+use crate::partitions::Partition;
+use crate::producers::ProducerIds;
+use crate::state::State;
+use crate::topics::Topics;
+
+/// The format version that [`State::encode`] writes, and the newest that [`State::decode`] reads.
+pub const CHECKPOINT_VERSION: u16 = 1;
+
+const MAGIC: &[u8; 8] = b"CHKSTATE";
+const CHECKSUM_BYTES: usize = 8;
+
+impl State {
+    /// The bytes of a checkpoint.
+    #[must_use]
+    pub fn encode(&self) -> Vec<u8> {
+        let body = self.body();
+        let mut w = Writer::with_capacity(body.len() + 32);
+        w.raw(MAGIC);
+        w.u16(CHECKPOINT_VERSION);
+        w.u64(u64::try_from(body.len()).unwrap_or(u64::MAX));
+        w.raw(&body);
+        let crc = checksum(CrcAlgorithm::Crc64Nvme, w.as_bytes());
+        w.u64(crc);
+        w.into_bytes()
+    }
+
+    /// Reads a checkpoint.
+    ///
+    /// # Errors
+    /// When the bytes are not a whole and intact checkpoint of a known version, or when what they say cannot be. Never
+    /// panics.
+    pub fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
+        let mut r = Reader::new(bytes);
+        if r.raw("magic", MAGIC.len()).ok() != Some(MAGIC) {
+            return Err(DecodeError::NotACheckpoint);
+        }
+        let version = r.u16("checkpoint version")?;
+        if version != CHECKPOINT_VERSION {
+            let known = CHECKPOINT_VERSION;
+            return Err(DecodeError::UnknownVersion { what: "the checkpoint", found: version, known });
+        }
+        let needed = r.u64("body length")?;
+        let truncated = DecodeError::Truncated { field: "body", needed, left: bytes.len() };
+        let length = usize::try_from(needed).map_err(|_| truncated)?;
+        let body = r.raw("body", length)?;
+        let stored = r.u64("checksum")?;
+        r.finish()?;
+        let guarded =
+            bytes.split_at_checked(bytes.len() - CHECKSUM_BYTES).map_or(bytes, |(guarded, _)| guarded);
+        let computed = checksum(CrcAlgorithm::Crc64Nvme, guarded);
+        if stored != computed {
+            return Err(DecodeError::Checksum { stored, computed });
+        }
+        Self::read_body(body)
+    }
+
+    /// A hash of the state: equal for equal states, whichever way they came about.
+    #[must_use]
+    pub fn hash(&self) -> u64 {
+        checksum(CrcAlgorithm::Crc64Nvme, &self.body())
+    }
+
+    fn body(&self) -> Vec<u8> {
+        let partitions = usize::try_from(self.partition_count()).unwrap_or(0);
+        let mut w =
+            Writer::with_capacity(1024 + self.topic_count() * 96 + partitions * Partition::ENCODED_BYTES);
+        w.optional(self.applied, Writer::u64);
+        self.cluster.write(&mut w);
+        self.producer_ids.write(&mut w);
+        self.broker_configs.write(&mut w);
+        self.topics.write(&mut w);
+        w.into_bytes()
+    }
+
+    fn read_body(body: &[u8]) -> Result<Self, DecodeError> {
+        let mut r = Reader::new(body);
+        let state = Self {
+            applied: r.optional("applied position", |r| r.u64("applied position"))?,
+            cluster: Cluster::read(&mut r)?,
+            producer_ids: ProducerIds::read(&mut r)?,
+            broker_configs: BrokerConfigs::read(&mut r)?,
+            topics: Topics::read(&mut r)?,
+        };
+        r.finish()?;
+        invariants::check(&state)
+            .map_err(|broken| DecodeError::Invalid { field: "state", reason: broken.to_string() })?;
+        Ok(state)
+    }
+}

@@ -1,0 +1,208 @@
+//! Entries: one atomic change each, and their bytes in the journal.
+//!
+//! ```text
+//! offset  width  field
+//!      0      1  format version, 1
+//!      1      1  kind: the ordinal of the change
+//!      2      8  time, i64: milliseconds since 1970 by the clock of the proposer
+//!     10      -  the change; its layout stands with its type, in the file of its concern
+//! ```
+//!
+//! Integers are little-endian. There is no length and no checksum: the journal delimits and guards entries. A field is
+//! added by a new format version, and a new change takes a new ordinal; neither is ever reused.
+
+use chronik_types::{ClusterId, Offset, TimestampMs, TopicId, TopicPartition};
+
+use crate::cluster::CheckHash;
+use crate::codec::{DecodeError, Reader, Writer};
+use crate::configs::AlterConfigs;
+use crate::partitions::AppendedBatch;
+use crate::topics::{CreatePartitions, CreateTopic};
+
+/// The format version that [`Entry::encode`] writes, and the newest that [`Entry::decode`] reads.
+pub const ENTRY_VERSION: u8 = 1;
+
+/// One change, and when it was proposed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// The clock of the gateway that proposed it. It is the only time that the state machine knows, and it may run
+    /// backwards from entry to entry.
+    pub time: TimestampMs,
+    /// What changes.
+    pub change: Change,
+}
+
+/// What an entry changes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// Batches are appended; each is judged on its own, in order. Their bytes are the data of the entry.
+    Append(Vec<AppendedBatch>),
+    /// A topic is created.
+    CreateTopic(CreateTopic),
+    /// A topic is deleted, with all that is in it.
+    DeleteTopic {
+        /// The topic.
+        topic_id: TopicId,
+    },
+    /// A topic gets more partitions.
+    CreatePartitions(CreatePartitions),
+    /// Records before these offsets are given up (DeleteRecords, retention); -1 stands for the high watermark.
+    AdvanceLogStart(Vec<(TopicPartition, Offset)>),
+    /// Configs are set and removed.
+    AlterConfigs(AlterConfigs),
+    /// A producer id is handed out.
+    AllocateProducerId,
+    /// Producers whose last append was before that time are forgotten.
+    ExpireProducers {
+        /// That time.
+        inactive_before: TimestampMs,
+    },
+    /// The cluster gets its id; the first such entry wins.
+    NameCluster {
+        /// The id.
+        cluster_id: ClusterId,
+    },
+    /// Gateways compare their states.
+    CheckHash(CheckHash),
+}
+
+/// Persisted ordinals, never reused.
+mod kind {
+    pub(super) const APPEND: u8 = 1;
+    pub(super) const CREATE_TOPIC: u8 = 2;
+    pub(super) const DELETE_TOPIC: u8 = 3;
+    pub(super) const CREATE_PARTITIONS: u8 = 4;
+    pub(super) const ADVANCE_LOG_START: u8 = 5;
+    pub(super) const ALTER_CONFIGS: u8 = 6;
+    pub(super) const ALLOCATE_PRODUCER_ID: u8 = 7;
+    pub(super) const EXPIRE_PRODUCERS: u8 = 8;
+    pub(super) const NAME_CLUSTER: u8 = 9;
+    pub(super) const CHECK_HASH: u8 = 10;
+}
+
+impl Entry {
+    /// An entry proposed at `time`.
+    #[must_use]
+    pub const fn new(time: TimestampMs, change: Change) -> Self {
+        Self { time, change }
+    }
+
+    /// The bytes for the journal.
+    #[must_use]
+    pub fn encode(&self) -> Vec<u8> {
+        let mut w = Writer::with_capacity(self.encoded_size_hint());
+        w.u8(ENTRY_VERSION);
+        w.u8(self.change.kind());
+        w.i64(self.time.get());
+        self.change.write(&mut w);
+        w.into_bytes()
+    }
+
+    /// Reads the bytes of one entry.
+    ///
+    /// # Errors
+    /// When the bytes are not exactly one entry of a known version and kind; the error names the field. Never panics.
+    pub fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
+        let mut r = Reader::new(bytes);
+        let version = r.u8("entry version")?;
+        if version != ENTRY_VERSION {
+            return Err(DecodeError::UnknownVersion {
+                what: "the journal entry",
+                found: version.into(),
+                known: ENTRY_VERSION.into(),
+            });
+        }
+        let kind = r.u8("entry kind")?;
+        let time = r.timestamp("entry time")?;
+        let change = Change::read(kind, &mut r)?;
+        r.finish()?;
+        Ok(Self { time, change })
+    }
+
+    fn encoded_size_hint(&self) -> usize {
+        match &self.change {
+            Change::Append(batches) => 16 + batches.len() * (AppendedBatch::ENCODED_BYTES + 14),
+            _ => 128,
+        }
+    }
+}
+
+impl Change {
+    const fn kind(&self) -> u8 {
+        match self {
+            Self::Append(_) => kind::APPEND,
+            Self::CreateTopic(_) => kind::CREATE_TOPIC,
+            Self::DeleteTopic { .. } => kind::DELETE_TOPIC,
+            Self::CreatePartitions(_) => kind::CREATE_PARTITIONS,
+            Self::AdvanceLogStart(_) => kind::ADVANCE_LOG_START,
+            Self::AlterConfigs(_) => kind::ALTER_CONFIGS,
+            Self::AllocateProducerId => kind::ALLOCATE_PRODUCER_ID,
+            Self::ExpireProducers { .. } => kind::EXPIRE_PRODUCERS,
+            Self::NameCluster { .. } => kind::NAME_CLUSTER,
+            Self::CheckHash(_) => kind::CHECK_HASH,
+        }
+    }
+
+    /// A short name for logs and dumps.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Append(_) => "append",
+            Self::CreateTopic(_) => "create topic",
+            Self::DeleteTopic { .. } => "delete topic",
+            Self::CreatePartitions(_) => "create partitions",
+            Self::AdvanceLogStart(_) => "advance log start",
+            Self::AlterConfigs(_) => "alter configs",
+            Self::AllocateProducerId => "allocate producer id",
+            Self::ExpireProducers { .. } => "expire producers",
+            Self::NameCluster { .. } => "name cluster",
+            Self::CheckHash(_) => "check hash",
+        }
+    }
+
+    fn write(&self, w: &mut Writer) {
+        match self {
+            Self::Append(batches) => {
+                w.count(batches.len());
+                batches.iter().for_each(|batch| batch.write(w));
+            }
+            Self::CreateTopic(create) => create.write(w),
+            Self::DeleteTopic { topic_id } => w.topic_id(*topic_id),
+            Self::CreatePartitions(create) => create.write(w),
+            Self::AdvanceLogStart(partitions) => {
+                w.count(partitions.len());
+                for (at, offset) in partitions {
+                    w.topic_partition(*at);
+                    w.i64(offset.get());
+                }
+            }
+            Self::AlterConfigs(alter) => alter.write(w),
+            Self::AllocateProducerId => {}
+            Self::ExpireProducers { inactive_before } => w.i64(inactive_before.get()),
+            Self::NameCluster { cluster_id } => w.text(cluster_id.as_str()),
+            Self::CheckHash(check) => check.write(w),
+        }
+    }
+
+    fn read(kind: u8, r: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        Ok(match kind {
+            kind::APPEND => {
+                Self::Append(r.list("batches", AppendedBatch::ENCODED_BYTES, AppendedBatch::read)?)
+            }
+            kind::CREATE_TOPIC => Self::CreateTopic(CreateTopic::read(r)?),
+            kind::DELETE_TOPIC => Self::DeleteTopic { topic_id: r.topic_id("topic id")? },
+            kind::CREATE_PARTITIONS => Self::CreatePartitions(CreatePartitions::read(r)?),
+            kind::ADVANCE_LOG_START => Self::AdvanceLogStart(r.list("log starts", 28, |r| {
+                Ok((r.topic_partition("log start partition")?, r.offset("log start offset")?))
+            })?),
+            kind::ALTER_CONFIGS => Self::AlterConfigs(AlterConfigs::read(r)?),
+            kind::ALLOCATE_PRODUCER_ID => Self::AllocateProducerId,
+            kind::EXPIRE_PRODUCERS => {
+                Self::ExpireProducers { inactive_before: r.timestamp("inactive before")? }
+            }
+            kind::NAME_CLUSTER => Self::NameCluster { cluster_id: ClusterId::new(r.text("cluster id")?) },
+            kind::CHECK_HASH => Self::CheckHash(CheckHash::read(r)?),
+            kind => return Err(DecodeError::UnknownKind { kind, version: ENTRY_VERSION }),
+        })
+    }
+}

@@ -1,0 +1,54 @@
+//! An estimate of the heap that a state takes, for a metric and for the test of the memory goal.
+
+use std::mem::size_of;
+
+use chronik_types::{NodeId, TopicId, TopicName};
+
+use crate::configs::Configs;
+use crate::partitions::Partition;
+use crate::producers::Producer;
+use crate::state::State;
+use crate::topics::Topic;
+
+/// Two counters before the text of an `Arc<str>`.
+const ARC_HEADER: usize = 16;
+
+impl State {
+    /// Roughly how many bytes of heap this state takes. Counts what its collections hold, with their usual slack, and
+    /// not the bookkeeping of the allocator. Walks over all partitions.
+    #[must_use]
+    pub fn heap_bytes(&self) -> usize {
+        self.topics.iter_by_id().map(topic_bytes).sum()
+    }
+}
+
+fn topic_bytes(topic: &Topic) -> usize {
+    // The name is shared by the index by name, and by that of collisions, which has a key of the same length.
+    let name = ARC_HEADER + 2 * topic.name().as_str().len();
+    let index = tree_entry(size_of::<(TopicId, Topic)>())
+        + tree_entry(size_of::<(TopicName, TopicId)>())
+        + tree_entry(size_of::<(Box<str>, TopicName)>());
+    let assignments: usize = topic
+        .assigned_replicas()
+        .iter()
+        .map(|replicas| size_of::<Vec<NodeId>>() + replicas.len() * size_of::<NodeId>())
+        .sum();
+    let partitions: usize = topic.partitions().iter().map(partition_bytes).sum();
+    name + index + assignments + configs_bytes(topic.configs()) + partitions
+}
+
+fn partition_bytes(partition: &Partition) -> usize {
+    let producer = size_of::<Producer>() + tree_entry(size_of::<(i64, Box<Producer>)>());
+    size_of::<Partition>() + partition.producer_count() * producer
+}
+
+fn configs_bytes(configs: &Configs) -> usize {
+    let texts =
+        |(key, value): (&str, &str)| key.len() + value.len() + tree_entry(size_of::<(Box<str>, Box<str>)>());
+    configs.iter().map(texts).sum()
+}
+
+/// A node of a B-tree is half full at worst.
+const fn tree_entry(bytes: usize) -> usize {
+    bytes * 3 / 2 + size_of::<usize>()
+}

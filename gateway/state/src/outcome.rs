@@ -1,0 +1,35 @@
+//! What a change comes to: one case for each kind of change.
+
+use chronik_types::{ClusterId, Offset, ProducerId};
+
+use crate::Rejection;
+use crate::cluster::Diverged;
+use crate::partitions::Placed;
+use crate::topics::DeletedTopic;
+
+/// What [`crate::State::apply`] made of an entry.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// The entry lies at or before the last one applied: nothing was done.
+    AlreadyApplied,
+    /// Of [`crate::Change::Append`]: one result for each batch, in their order.
+    Appended(Vec<Result<Placed, Rejection>>),
+    /// Of [`crate::Change::CreateTopic`].
+    TopicCreated(Result<(), Rejection>),
+    /// Of [`crate::Change::DeleteTopic`].
+    TopicDeleted(Result<DeletedTopic, Rejection>),
+    /// Of [`crate::Change::CreatePartitions`]: how many partitions there were before.
+    PartitionsCreated(Result<i32, Rejection>),
+    /// Of [`crate::Change::AdvanceLogStart`]: the log start that results, one for each partition, in their order.
+    LogStartAdvanced(Vec<Result<Offset, Rejection>>),
+    /// Of [`crate::Change::AlterConfigs`].
+    ConfigsAltered(Result<(), Rejection>),
+    /// Of [`crate::Change::AllocateProducerId`].
+    ProducerIdAllocated(Result<ProducerId, Rejection>),
+    /// Of [`crate::Change::ExpireProducers`]: how many were forgotten, over all partitions.
+    ProducersExpired(usize),
+    /// Of [`crate::Change::NameCluster`]: the name that the cluster has, which may be that of an earlier entry.
+    ClusterNamed(ClusterId),
+    /// Of [`crate::Change::CheckHash`]. On an error this gateway must stop.
+    HashChecked(Result<(), Diverged>),
+}

@@ -1,0 +1,172 @@
+//! The state: what all gateways agree on, and how an entry changes it.
+
+use chronik_types::{ClusterId, NodeId, TimestampMs, TopicId, TopicPartition};
+
+use crate::Rejection;
+use crate::cluster::{CheckHash, Cluster, HashAt};
+use crate::configs::{AlterConfigs, BrokerConfigs, ConfigResource, Configs};
+use crate::entry::{Change, Entry};
+use crate::outcome::Outcome;
+use crate::partitions::Partition;
+use crate::producers::ProducerIds;
+use crate::topics::{CreatePartitions, CreateTopic, Topic, Topics};
+
+/// Everything that follows from the entries of a journal, in their order.
+///
+/// It has no clock, no randomness and no I/O: the same entries at the same positions give the same state and the same
+/// outcomes, on every gateway and at every replay.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct State {
+    pub(crate) applied: Option<u64>,
+    pub(crate) cluster: Cluster,
+    pub(crate) producer_ids: ProducerIds,
+    pub(crate) broker_configs: BrokerConfigs,
+    pub(crate) topics: Topics,
+}
+
+impl State {
+    /// The state before the first entry.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Applies the entry at `position`. Total: whatever the entry says, there is an outcome, and a change that is
+    /// refused changes nothing. An entry at or before [`State::applied`] is not applied again.
+    pub fn apply(&mut self, position: u64, entry: &Entry) -> Outcome {
+        if self.applied.is_some_and(|applied| position <= applied) {
+            return Outcome::AlreadyApplied;
+        }
+        let outcome = match &entry.change {
+            Change::Append(batches) => Outcome::Appended(
+                batches
+                    .iter()
+                    .map(|batch| self.topics.partition_mut(batch.at)?.append(entry.time, batch))
+                    .collect(),
+            ),
+            Change::CreateTopic(create) => Outcome::TopicCreated(self.topics.create(create)),
+            Change::DeleteTopic { topic_id } => Outcome::TopicDeleted(self.topics.delete(*topic_id)),
+            Change::CreatePartitions(create) => {
+                Outcome::PartitionsCreated(self.topics.create_partitions(create))
+            }
+            Change::AdvanceLogStart(partitions) => Outcome::LogStartAdvanced(
+                partitions
+                    .iter()
+                    .map(|(at, offset)| self.topics.partition_mut(*at)?.advance_log_start(*offset))
+                    .collect(),
+            ),
+            Change::AlterConfigs(alter) => Outcome::ConfigsAltered(self.alter_configs(alter)),
+            Change::AllocateProducerId => Outcome::ProducerIdAllocated(self.producer_ids.allocate()),
+            Change::ExpireProducers { inactive_before } => {
+                Outcome::ProducersExpired(self.expire_producers(*inactive_before))
+            }
+            Change::NameCluster { cluster_id } => Outcome::ClusterNamed(self.cluster.name(cluster_id)),
+            Change::CheckHash(check) => self.check_hash(position, *check),
+        };
+        self.applied = Some(position);
+        outcome
+    }
+
+    fn alter_configs(&mut self, alter: &AlterConfigs) -> Result<(), Rejection> {
+        match alter.resource {
+            ConfigResource::Topic(id) => self.topics.get_mut(id)?.alter_configs(&alter.changes),
+            ConfigResource::BrokerDefault => self.broker_configs.alter_default(&alter.changes),
+            ConfigResource::Broker(node) => self.broker_configs.alter(node, &alter.changes),
+        }
+        Ok(())
+    }
+
+    fn expire_producers(&mut self, inactive_before: TimestampMs) -> usize {
+        let partitions = self.topics.all_mut().flat_map(Topic::partitions_mut);
+        partitions.map(|partition| partition.expire_producers(inactive_before)).sum()
+    }
+
+    fn check_hash(&mut self, position: u64, check: CheckHash) -> Outcome {
+        let now = HashAt { position, hash: self.hash() };
+        Outcome::HashChecked(self.cluster.check_hash(check, now))
+    }
+}
+
+/// Queries.
+impl State {
+    /// Position of the last entry applied; `None` before the first.
+    #[must_use]
+    pub const fn applied(&self) -> Option<u64> {
+        self.applied
+    }
+
+    /// The id of the cluster, once it was named.
+    #[must_use]
+    pub fn cluster_id(&self) -> Option<&ClusterId> {
+        self.cluster.id()
+    }
+
+    /// The hash taken at the last [`CheckHash`] entry, for the next one.
+    #[must_use]
+    pub fn last_hash(&self) -> Option<HashAt> {
+        self.cluster.last_hash()
+    }
+
+    /// The topic of that name.
+    #[must_use]
+    pub fn topic(&self, name: &str) -> Option<&Topic> {
+        self.topics.named(name)
+    }
+
+    /// The topic with that id.
+    #[must_use]
+    pub fn topic_by_id(&self, id: TopicId) -> Option<&Topic> {
+        self.topics.get(id)
+    }
+
+    /// All topics in the order of their names.
+    pub fn topics(&self) -> impl Iterator<Item = &Topic> {
+        self.topics.iter()
+    }
+
+    /// One partition.
+    #[must_use]
+    pub fn partition(&self, at: TopicPartition) -> Option<&Partition> {
+        self.topics.get(at.topic_id)?.partition(at.partition)
+    }
+
+    /// How many topics there are.
+    #[must_use]
+    pub fn topic_count(&self) -> usize {
+        self.topics.len()
+    }
+
+    /// How many partitions there are, over all topics.
+    #[must_use]
+    pub const fn partition_count(&self) -> u64 {
+        self.topics.partitions()
+    }
+
+    /// Dynamic configs that hold for all brokers.
+    #[must_use]
+    pub fn default_broker_configs(&self) -> &Configs {
+        self.broker_configs.default()
+    }
+
+    /// Dynamic configs of one broker.
+    #[must_use]
+    pub fn broker_configs(&self, node: NodeId) -> &Configs {
+        self.broker_configs.of(node)
+    }
+
+    /// Whether this topic could be created now (`validate_only`).
+    ///
+    /// # Errors
+    /// The rejection that [`State::apply`] would give.
+    pub fn check_create_topic(&self, create: &CreateTopic) -> Result<(), Rejection> {
+        self.topics.check_create(create)
+    }
+
+    /// Whether these partitions could be created now (`validate_only`).
+    ///
+    /// # Errors
+    /// The rejection that [`State::apply`] would give.
+    pub fn check_create_partitions(&self, create: &CreatePartitions) -> Result<(), Rejection> {
+        self.topics.check_create_partitions(create).map(|_| ())
+    }
+}
