@@ -80,9 +80,12 @@ impl KeyHistory {
         self.log_start = self.log_start.max(found);
     }
 
-    pub(super) fn high_watermark(&mut self, key: Key, found: i64, anomalies: &mut Vec<Anomaly>) {
-        if found < self.high_watermark {
-            let known = self.high_watermark;
+    pub(super) fn known_high_watermark(&self) -> i64 {
+        self.high_watermark
+    }
+
+    pub(super) fn high_watermark(&mut self, key: Key, found: i64, known: i64, anomalies: &mut Vec<Anomaly>) {
+        if found < known {
             anomalies.push(Anomaly::WentBack { key, what: "high watermark", known, found });
         }
         self.high_watermark = self.high_watermark.max(found);

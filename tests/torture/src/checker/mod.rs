@@ -71,11 +71,16 @@ impl Checker {
         }
     }
 
-    /// The broker told its high watermark, after everything that was acknowledged up to now.
-    pub(crate) fn high_watermark(&mut self, key: Key, offset: i64) {
+    /// The broker told its high watermark, when everything below `known` had been acknowledged before it was asked.
+    pub(crate) fn high_watermark(&mut self, key: Key, offset: i64, known: i64) {
         if let Some(history) = self.keys.get_mut(key) {
-            history.high_watermark(key, offset, &mut self.anomalies);
+            history.high_watermark(key, offset, known, &mut self.anomalies);
         }
+    }
+
+    /// The highest offset that the high watermark must have reached by now.
+    pub(crate) fn known_high_watermark(&self, key: Key) -> i64 {
+        self.keys.get(key).map_or(0, KeyHistory::known_high_watermark)
     }
 
     /// The broker acknowledged that records below `offset` are deleted.

@@ -25,10 +25,10 @@ fn finds_nothing_in_a_history_without_anomalies() {
     checker.judge();
     // Number 1 of producer 2 never got an answer and is absent: allowed. Number 2 is present without an answer: too.
     read_all(&mut checker, &[(3, value(2, 2)), (1, value(1, 1))]);
-    checker.high_watermark(0, 4);
+    checker.high_watermark(0, 4, checker.known_high_watermark(0));
     checker.acknowledged(0, batch(1, 2, 1), 4);
     read_all(&mut checker, &[(4, value(1, 2))]);
-    checker.high_watermark(0, 5);
+    checker.high_watermark(0, 5, checker.known_high_watermark(0));
     assert_eq!(checker.acknowledged_records(), 4);
     assert_eq!(checker.finish(), []);
 }
@@ -115,7 +115,7 @@ fn finds_a_gap_in_the_offsets() {
 fn finds_a_high_watermark_that_went_back() {
     let mut checker = Checker::new(1);
     checker.acknowledged(0, batch(1, 0, 1), 0);
-    checker.high_watermark(0, 0);
+    checker.high_watermark(0, 0, checker.known_high_watermark(0));
     read_all(&mut checker, &[(0, value(1, 0))]);
     let expected = Anomaly::WentBack { key: 0, what: "high watermark", known: 1, found: 0 };
     assert_eq!(checker.finish(), [expected]);

@@ -1,0 +1,100 @@
+//! What a run prints.
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "the report of a command is its output")]
+
+use std::path::Path;
+use std::time::Duration;
+
+use tempfile::TempDir;
+
+use crate::cycle::{CycleError, Outcome};
+
+/// Each progress line stands for this many cycles.
+const PROGRESS_CYCLES: u64 = 10;
+/// One fault shows in many records; the first lines say which it is.
+const SHOWN: usize = 20;
+
+/// Figures and findings of a run.
+#[derive(Debug)]
+pub(crate) struct Report {
+    seed: u64,
+    cycles: u64,
+    acknowledged: u64,
+    findings: Vec<String>,
+    first_acks: Vec<Duration>,
+}
+
+impl Report {
+    pub(crate) fn new(seed: u64) -> Self {
+        Self { seed, cycles: 0, acknowledged: 0, findings: Vec::new(), first_acks: Vec::new() }
+    }
+
+    /// Takes in a cycle.
+    pub(crate) fn cycle(&mut self, number: u64, outcome: &Outcome) {
+        self.cycles += 1;
+        self.acknowledged = outcome.checker.acknowledged_records();
+        self.first_acks.extend(outcome.first_ack);
+        for problem in &outcome.problems {
+            self.findings.push(format!("cycle {number}: {problem}"));
+        }
+        if let Some(first) = outcome.checker.anomalies().first() {
+            self.findings.push(format!("cycle {number}: {first}"));
+        }
+        if self.cycles.is_multiple_of(PROGRESS_CYCLES) {
+            println!("{} cycles, {} records acknowledged", self.cycles, self.acknowledged);
+        }
+    }
+
+    /// Takes in the reads after the last cycle.
+    pub(crate) fn end(&mut self, outcome: Outcome) {
+        self.findings.extend(outcome.problems.iter().map(|problem| format!("final reads: {problem}")));
+        let anomalies = outcome.checker.finish();
+        self.findings.extend(anomalies.iter().map(|anomaly| format!("final reads: {anomaly}")));
+    }
+
+    /// Whether nothing was found.
+    pub(crate) fn is_clean(&self) -> bool {
+        self.findings.is_empty()
+    }
+
+    /// Leaves the data for whoever looks into it.
+    pub(crate) fn keep(&self, scratch: TempDir, root: &Path) {
+        // Keeps the directory from being removed; its path is that of the data unless --data was given.
+        let _ = scratch.keep();
+        println!("data and log kept in {}", root.display());
+    }
+
+    /// Prints the figures, and what was found.
+    pub(crate) fn print(&self) {
+        for finding in self.findings.iter().take(SHOWN) {
+            println!("{finding}");
+        }
+        let mut first_acks = self.first_acks.clone();
+        first_acks.sort_unstable();
+        let quantile = |percent: usize| {
+            let index = (first_acks.len() * percent / 100).min(first_acks.len().saturating_sub(1));
+            first_acks.get(index).map_or_else(|| "-".to_owned(), |time| format!("{} ms", time.as_millis()))
+        };
+        println!(
+            "seed {}: {} cycles, {} records acknowledged, {} violations; start to first ack p50 {}, p99 {}",
+            self.seed,
+            self.cycles,
+            self.acknowledged,
+            self.findings.len(),
+            quantile(50),
+            quantile(99),
+        );
+    }
+}
+
+/// Says why a run could not go on, and what to do.
+pub(crate) fn print_error(binary: &Path, error: &CycleError) {
+    eprintln!("chronik-torture: {error}");
+    let mut source = std::error::Error::source(error);
+    while let Some(cause) = source {
+        eprintln!("  because: {cause}");
+        source = cause.source();
+    }
+    if !binary.exists() {
+        eprintln!("  {} does not exist: build it with `cargo build --release`", binary.display());
+    }
+}
