@@ -4,14 +4,20 @@
 //! environment and flags, and refuses whatever it does not understand, with the place it came from. Nothing here logs,
 //! prints or exits: every outcome is a value.
 
+mod check;
+mod error;
+mod load;
 mod sections;
 mod values;
 
+pub use error::{ConfigError, ConfigErrors, Origin, Origins};
+pub use load::{CONFIG_VARIABLE, Loaded, Sources};
 pub use sections::{
     AdminSettings, GroupSettings, KafkaSettings, LimitSettings, LogSettings, MemorySettings, Settings,
     StorageSettings, TopicSettings, TransactionSettings, WalSettings,
 };
 pub use values::{
-    Backend, BrokerCompression, ByteSize, CleanupPolicy, ConsumerMigration, Durability, HostPort, Listener,
-    LogFormat, Millis, RebalanceProtocol, ReplicationFactorPolicy, SecurityProtocol, SizeLimit, TimeLimit,
+    Backend, BrokerCompression, ByteSize, CleanupPolicy, ConsumerAssignor, ConsumerMigration, Durability,
+    HostPort, Listener, LogFormat, Millis, RebalanceProtocol, ReplicationFactorPolicy, SecurityProtocol,
+    SizeLimit, TimeLimit,
 };

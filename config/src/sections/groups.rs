@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::section;
-use crate::values::{ByteSize, ConsumerMigration, RebalanceProtocol};
+use crate::values::{ByteSize, ConsumerAssignor, ConsumerMigration, RebalanceProtocol};
 
 /// The longest time that fits into Kafka's 32-bit settings.
 const MAX: Duration = Duration::from_millis(0x7fff_ffff);
@@ -40,7 +40,7 @@ section! {
         /// Consumer: the most members of a group. 2147483647 is no limit.
         consumer_max_size: i32 = i32::MAX, in 1 => i32::MAX;
         /// Consumer: the assignors that members may choose from, the default first.
-        consumer_assignors: Vec<String> = vec!["uniform".to_owned(), "range".to_owned()];
+        consumer_assignors: Vec<ConsumerAssignor> = vec![ConsumerAssignor::Uniform, ConsumerAssignor::Range];
         /// Which groups may change between the classic and the consumer protocol.
         consumer_migration_policy: ConsumerMigration = ConsumerMigration::Bidirectional;
         /// How long the offsets of an empty group are kept.

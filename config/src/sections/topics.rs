@@ -32,7 +32,10 @@ section! {
         max_partitions_per_topic: u32 = 10_000, in 1 => 1_000_000;
         /// The most partitions that all topics can have together.
         max_partitions: u32 = 200_000, in 1 => 10_000_000;
-        /// What becomes of old records: ["delete"], ["compact"] or both.
+        /// Take settings of topics that Kafka 4 no longer has (message.format.version and its like) and drop them, instead of
+        /// refusing them as Kafka 4 does.
+        ignore_removed_configs: bool = false;
+        /// What becomes of old records: ["delete"], ["compact"], both, or [] to keep them for ever.
         cleanup_policy: Vec<CleanupPolicy> = vec![CleanupPolicy::Delete];
         /// Records older than this may be deleted.
         retention_ms: TimeLimit = TimeLimit::new(604_800_000), in TimeLimit::new(-1) => TimeLimit::new(i64::MAX);

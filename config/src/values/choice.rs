@@ -179,6 +179,16 @@ choices! {
 }
 
 choices! {
+    /// A way to divide partitions among the members of a group (`group.consumer.assignors`).
+    pub enum ConsumerAssignor {
+        /// Evenly, moving as few as possible.
+        Uniform = "uniform",
+        /// The same ranges of each topic.
+        Range = "range",
+    }
+}
+
+choices! {
     /// Which groups may change their protocol (`group.consumer.migration.policy`).
     pub enum ConsumerMigration {
         /// Both ways.

@@ -10,10 +10,9 @@ mod listener;
 mod plain;
 mod size;
 
-pub(crate) use choice::choices;
 pub use choice::{
-    Backend, BrokerCompression, CleanupPolicy, ConsumerMigration, Durability, LogFormat, RebalanceProtocol,
-    ReplicationFactorPolicy,
+    Backend, BrokerCompression, CleanupPolicy, ConsumerAssignor, ConsumerMigration, Durability, LogFormat,
+    RebalanceProtocol, ReplicationFactorPolicy,
 };
 pub(crate) use duration::{parse_duration, write_duration};
 pub use limit::{Millis, SizeLimit, TimeLimit};
