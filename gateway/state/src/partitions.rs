@@ -202,3 +202,33 @@ impl Partition {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use chronik_types::{ErrorCode, PartitionIndex, TopicId};
+
+    use super::*;
+
+    #[test]
+    fn offsets_end_with_the_range_and_a_refused_batch_is_not_remembered() {
+        let mut partition = Partition { end_offset: Offset::new(i64::MAX - 5), ..Partition::default() };
+        let producer = ProducerBatch {
+            producer_id: ProducerId::new(1),
+            producer_epoch: ProducerEpoch::ZERO,
+            base_sequence: Sequence::ZERO,
+        };
+        let batch = |record_count| AppendedBatch {
+            at: TopicPartition::new(TopicId::NONE, PartitionIndex::new(0)),
+            length: 1,
+            record_count,
+            max_timestamp: TimestampMs::NONE,
+            producer: Some(producer),
+        };
+        let refused = partition.append(TimestampMs::new(0), &batch(6)).unwrap_err();
+        assert_eq!(refused.error_code(), ErrorCode::UnknownServerError);
+        assert_eq!(partition.producer_count(), 0);
+        let placed = partition.append(TimestampMs::new(0), &batch(5)).unwrap();
+        assert_eq!(placed.base_offset, Offset::new(i64::MAX - 5));
+        assert_eq!(partition.end_offset(), Offset::MAX);
+    }
+}

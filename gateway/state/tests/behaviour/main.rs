@@ -1,0 +1,15 @@
+//! Entries in, outcomes out: the state machine through its public face, one module for each concern.
+#![cfg(test)]
+
+mod appends;
+mod checkpoints;
+mod cluster;
+mod configs;
+mod entries;
+mod generator;
+mod golden_bytes;
+mod log_start;
+mod producers;
+mod replay;
+mod support;
+mod topics;
