@@ -7,6 +7,8 @@ use proptest::prelude::*;
 
 use super::*;
 
+mod golden;
+
 const NOW: TimestampMs = TimestampMs::new(1_800_000_000_000);
 const LIMIT: usize = 16 * 1024 * 1024;
 

@@ -38,7 +38,7 @@ fn the_limit_is_inclusive() {
 fn empty_input_round_trips_and_no_input_is_refused() {
     for codec in compressing() {
         let packed = compress(codec, None, &[]).unwrap();
-        assert_eq!(decompress(codec, &packed, 0).unwrap(), [], "{codec}");
+        assert!(decompress(codec, &packed, 0).unwrap().is_empty(), "{codec}");
         assert!(matches!(decompress(codec, &[], 10), Err(DecompressError::Truncated { .. })), "{codec}");
     }
 }
