@@ -1,0 +1,192 @@
+//! Reading frames: four bytes of length, then that many bytes, which are handed on without a copy.
+//!
+//! The length is a claim of the client, so memory grows with what has really arrived, unless the connection has sent
+//! frames of that size before. Memory is reserved with [`Admission`] before the bulk of a frame is read; while there is
+//! none, nothing is read. The buffer is given back whenever the connection has nothing half-read.
+
+use std::future::Future;
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use bytes::{BufMut, Bytes, BytesMut};
+use chronik_policy::{Admission, Reservation};
+use tokio::io::AsyncRead;
+use tokio_util::io::poll_read_buf;
+
+/// Bytes of a frame that may be in memory before admission counts it. Keeps one that waits for memory small.
+const UNRESERVED: usize = 16 * 1024;
+/// The most that one read asks for when no frame has told its length yet.
+const LARGEST_CHUNK: usize = 1024 * 1024 + UNRESERVED;
+/// A frame that is larger than any before grows by at least this much at a time.
+const SMALLEST_GROWTH: usize = 64 * 1024;
+/// The length in front of each frame.
+const PREFIX: usize = 4;
+
+/// Cuts what arrives on a connection into frames.
+pub(super) struct FrameReader {
+    buffer: BytesMut,
+    max_frame: usize,
+    /// The size of the largest frame that arrived whole: that much is believed.
+    largest_seen: usize,
+    admission: Admission,
+    waiting: Option<Pin<Box<dyn Future<Output = Reservation> + Send>>>,
+    reserved: Option<Reservation>,
+}
+
+/// One request as it came, without its length.
+pub(super) struct Frame {
+    pub(super) bytes: Bytes,
+    /// The memory that admission counts for it.
+    pub(super) reservation: Option<Reservation>,
+}
+
+/// What one attempt to read gave.
+pub(super) enum Incoming {
+    /// A whole frame.
+    Frame(Frame),
+    /// The client will send nothing more.
+    End,
+}
+
+/// Why reading cannot go on.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum ReadError {
+    #[error("the frame claims {claimed} bytes, more than the {limit} that are allowed, or less than none")]
+    Length { claimed: i32, limit: usize },
+    #[error(transparent)]
+    Io(#[from] io::Error),
+}
+
+impl FrameReader {
+    pub(super) fn new(max_frame: usize, admission: Admission) -> Self {
+        Self { buffer: BytesMut::new(), max_frame, largest_seen: 0, admission, waiting: None, reserved: None }
+    }
+
+    /// Whether a frame has begun to arrive and is not complete.
+    pub(super) fn is_inside_frame(&self) -> bool {
+        !self.buffer.is_empty()
+    }
+
+    /// Whether the rest of a frame is not read because there is no memory for it.
+    pub(super) fn is_waiting_for_memory(&self) -> bool {
+        self.waiting.is_some()
+    }
+
+    /// The next frame, from the buffer if one is complete, else from the connection.
+    pub(super) fn poll_frame<R>(&mut self, io: &mut R, cx: &mut Context<'_>) -> Poll<Result<Incoming, ReadError>>
+    where
+        R: AsyncRead + Unpin,
+    {
+        loop {
+            let wanted = match self.claimed_length()? {
+                None => self.begin(),
+                Some(length) => {
+                    let whole = PREFIX + length;
+                    if self.buffer.len() >= whole.min(UNRESERVED) {
+                        ready!(self.poll_reserve(whole, cx));
+                    }
+                    if self.buffer.len() >= whole {
+                        return Poll::Ready(Ok(Incoming::Frame(self.cut(length))));
+                    }
+                    self.grow(whole)
+                }
+            };
+            let mut window = (&mut self.buffer).limit(wanted);
+            match poll_read_buf(Pin::new(io), cx, &mut window) {
+                Poll::Ready(Ok(0)) => return Poll::Ready(Ok(Incoming::End)),
+                Poll::Ready(Ok(_)) => {}
+                Poll::Ready(Err(error)) => return Poll::Ready(Err(error.into())),
+                Poll::Pending => {
+                    if self.buffer.is_empty() {
+                        self.buffer = BytesMut::new();
+                    }
+                    return Poll::Pending;
+                }
+            }
+        }
+    }
+
+    #[cfg(test)]
+    pub(super) fn capacity(&self) -> usize {
+        self.buffer.capacity()
+    }
+
+    /// The length of the frame at the start of the buffer, once it is there.
+    fn claimed_length(&self) -> Result<Option<usize>, ReadError> {
+        let Some(prefix) = self.buffer.first_chunk::<PREFIX>() else {
+            return Ok(None);
+        };
+        let claimed = i32::from_be_bytes(*prefix);
+        match usize::try_from(claimed) {
+            Ok(length) if length <= self.max_frame => Ok(Some(length)),
+            _ => Err(ReadError::Length { claimed, limit: self.max_frame }),
+        }
+    }
+
+    /// Makes room to read the start of a frame, and says how much to read.
+    fn begin(&mut self) -> usize {
+        let room = self.buffer.capacity() - self.buffer.len();
+        if room >= UNRESERVED {
+            return room;
+        }
+        let usual = (self.largest_seen + PREFIX).clamp(UNRESERVED, LARGEST_CHUNK);
+        // When memory is short, a new frame gets no more than the little that is not counted.
+        let chunk = if self.admission.available() > LARGEST_CHUNK { usual } else { UNRESERVED };
+        self.relocate(chunk);
+        self.buffer.capacity() - self.buffer.len()
+    }
+
+    /// Makes room for more of a frame of `whole` bytes, and says how much to read.
+    fn grow(&mut self, whole: usize) -> usize {
+        let have = self.buffer.len();
+        let unreserved = self.reserved.is_none();
+        let believed = if unreserved {
+            whole.min(UNRESERVED)
+        } else if whole <= self.largest_seen.max(SMALLEST_GROWTH) {
+            whole
+        } else {
+            whole.min((2 * have).max(SMALLEST_GROWTH))
+        };
+        if self.buffer.capacity() < believed {
+            self.relocate(believed);
+        }
+        let room = self.buffer.capacity() - have;
+        if whole > UNRESERVED {
+            // Reading beyond a large frame would only mean to copy the start of the next one.
+            room.min(whole - have)
+        } else {
+            room
+        }
+    }
+
+    /// Moves what is there into a buffer of `capacity`.
+    fn relocate(&mut self, capacity: usize) {
+        let mut roomier = BytesMut::with_capacity(capacity.max(self.buffer.len()));
+        roomier.extend_from_slice(&self.buffer);
+        self.buffer = roomier;
+    }
+
+    fn poll_reserve(&mut self, bytes: usize, cx: &mut Context<'_>) -> Poll<()> {
+        if self.reserved.is_some() {
+            return Poll::Ready(());
+        }
+        if self.waiting.is_none() {
+            self.reserved = self.admission.try_reserve(bytes);
+            if self.reserved.is_some() {
+                return Poll::Ready(());
+            }
+        }
+        let waiting = self.waiting.get_or_insert_with(|| Box::pin(self.admission.reserve(bytes)));
+        self.reserved = Some(ready!(waiting.as_mut().poll(cx)));
+        self.waiting = None;
+        Poll::Ready(())
+    }
+
+    fn cut(&mut self, length: usize) -> Frame {
+        self.largest_seen = self.largest_seen.max(length);
+        let _prefix = self.buffer.split_to(PREFIX);
+        let bytes = self.buffer.split_to(length).freeze();
+        Frame { bytes, reservation: self.reserved.take() }
+    }
+}

@@ -1,0 +1,381 @@
+//! The connection over an in-memory pipe, with a service that does what the first byte of a request says.
+
+use std::collections::HashMap;
+use std::future::Future;
+use std::net::SocketAddr;
+
+use bytes::{BufMut, Bytes, BytesMut};
+use chronik_policy::{Answer, CloseReason, Listener, Reservation};
+use chronik_types::{ErrorCode, TimestampMs};
+use parking_lot::Mutex;
+use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
+use tokio::sync::Semaphore;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use super::*;
+
+/// Answers at once.
+const NOW: u8 = b'n';
+/// Lets the next request start, and answers when its gate opens.
+const LATER: u8 = b'l';
+/// Keeps its turn until its gate opens.
+const ALONE: u8 = b'a';
+/// Closes the connection.
+const CLOSE: u8 = b'c';
+/// Is not answered.
+const SILENT: u8 = b's';
+/// Answers at once with 100 KiB.
+const LARGE: u8 = b'L';
+
+#[derive(Clone, Default)]
+struct Script {
+    started: Arc<Mutex<Vec<i32>>>,
+    gates: Arc<Mutex<HashMap<i32, Arc<Semaphore>>>>,
+}
+
+impl Script {
+    fn gate(&self, id: i32) -> Arc<Semaphore> {
+        Arc::clone(self.gates.lock().entry(id).or_insert_with(|| Arc::new(Semaphore::new(0))))
+    }
+
+    fn open(&self, id: i32) {
+        self.gate(id).add_permits(1);
+    }
+
+    fn started(&self) -> Vec<i32> {
+        self.started.lock().clone()
+    }
+}
+
+impl Service<Call> for Script {
+    type Response = Reply;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Reply, Infallible>> + Send>>;
+
+    fn poll_ready(&mut self, _cx: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, call: Call) -> Self::Future {
+        let id = call.header.correlation_id;
+        self.started.lock().push(id);
+        let gate = self.gate(id);
+        Box::pin(async move {
+            let Call { body, turn, reservation, connection, .. } = call;
+            let reply = match body.first().copied().unwrap_or(NOW) {
+                NOW => answer(id, 0),
+                LARGE => answer(id, 100 * 1024),
+                SILENT => Reply::Nothing,
+                CLOSE => Reply::Close(CloseReason::Unsupported),
+                LATER => {
+                    drop(turn);
+                    tokio::select! {
+                        _ = gate.acquire() => {}
+                        () = connection.closing.cancelled() => {}
+                    }
+                    drop(reservation);
+                    return Ok(answer(id, 0));
+                }
+                ALONE => {
+                    let _opened = gate.acquire().await;
+                    answer(id, 0)
+                }
+                other => panic!("no such instruction: {other}"),
+            };
+            Ok(reply)
+        })
+    }
+}
+
+fn answer(id: i32, padding: usize) -> Reply {
+    let mut head = BytesMut::new();
+    head.put_u32(u32::try_from(4 + padding).unwrap());
+    head.put_i32(id);
+    Reply::Answer(Answer { segments: vec![head.freeze(), Bytes::from(vec![0; padding])], error: ErrorCode::None })
+}
+
+/// Follows tokio's clock, which tests can stop.
+#[derive(Debug)]
+struct TokioClock(tokio::time::Instant);
+
+impl Clock for TokioClock {
+    fn now(&self) -> TimestampMs {
+        TimestampMs::new(0)
+    }
+
+    fn monotonic(&self) -> Duration {
+        self.0.elapsed()
+    }
+}
+
+struct Peer {
+    io: DuplexStream,
+    script: Script,
+    admission: Admission,
+    stopping: CancellationToken,
+    task: JoinHandle<Ended>,
+}
+
+fn settings() -> ConnectionSettings {
+    ConnectionSettings {
+        max_frame: 1024 * 1024,
+        max_requests: 4,
+        max_request_bytes: 1024 * 1024,
+        max_unsent: 256 * 1024,
+        idle: Duration::from_secs(600),
+        frame: Duration::from_secs(60),
+    }
+}
+
+fn connect(settings: ConnectionSettings) -> Peer {
+    let (io, server) = duplex(16 * 1024);
+    let (script, stopping) = (Script::default(), CancellationToken::new());
+    let admission = Admission::new(4 * 1024 * 1024);
+    let listener =
+        Listener { name: "PLAINTEXT".to_owned(), advertised_host: "localhost".to_owned(), advertised_port: 9092 };
+    let peer = SocketAddr::from(([127, 0, 0, 1], 50_000));
+    let facts = Arc::new(Connection::new(1, peer, Arc::new(listener), stopping.child_token()));
+    let clock = Arc::new(TokioClock(tokio::time::Instant::now()));
+    let driver = Driver::new(server, facts, Arc::new(settings), admission.clone(), script.clone(), clock);
+    Peer { io, script, admission, stopping, task: tokio::spawn(driver.run()) }
+}
+
+fn request(id: i32, instruction: u8, padding: usize) -> Vec<u8> {
+    let mut frame = Vec::new();
+    frame.put_i32(i32::try_from(11 + padding).unwrap());
+    frame.put_i16(3);
+    frame.put_i16(1);
+    frame.put_i32(id);
+    frame.put_i16(-1);
+    frame.put_u8(instruction);
+    frame.put_bytes(0, padding);
+    frame
+}
+
+impl Peer {
+    async fn send(&mut self, id: i32, instruction: u8) {
+        self.io.write_all(&request(id, instruction, 0)).await.unwrap();
+    }
+
+    async fn receive(&mut self) -> i32 {
+        let length = self.io.read_u32().await.unwrap();
+        let id = self.io.read_i32().await.unwrap();
+        let mut rest = vec![0; usize::try_from(length).unwrap() - 4];
+        self.io.read_exact(&mut rest).await.unwrap();
+        id
+    }
+
+    async fn started(&self, count: usize) {
+        while self.script.started().len() < count {
+            tokio::task::yield_now().await;
+        }
+    }
+
+    /// Lets the connection do what it can do.
+    async fn settle(&self) {
+        for _ in 0..50 {
+            tokio::task::yield_now().await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn answers_leave_in_the_order_of_the_requests() {
+    let mut peer = connect(settings());
+    peer.send(1, LATER).await;
+    peer.send(2, NOW).await;
+    peer.send(3, LATER).await;
+    peer.started(3).await;
+    peer.script.open(3);
+    peer.settle().await;
+    peer.script.open(1);
+    assert_eq!([peer.receive().await, peer.receive().await, peer.receive().await], [1, 2, 3]);
+}
+
+#[tokio::test]
+async fn a_request_that_keeps_its_turn_holds_back_the_next_one() {
+    let mut peer = connect(settings());
+    peer.send(1, ALONE).await;
+    peer.send(2, NOW).await;
+    peer.started(1).await;
+    peer.settle().await;
+    assert_eq!(peer.script.started(), [1]);
+    peer.script.open(1);
+    assert_eq!([peer.receive().await, peer.receive().await], [1, 2]);
+}
+
+#[tokio::test]
+async fn a_request_without_an_answer_holds_nobody_up() {
+    let mut peer = connect(settings());
+    peer.send(1, SILENT).await;
+    peer.send(2, NOW).await;
+    assert_eq!(peer.receive().await, 2);
+}
+
+#[tokio::test]
+async fn frames_may_come_in_any_pieces() {
+    let mut peer = connect(settings());
+    let mut both = request(1, NOW, 5);
+    both.extend(request(2, NOW, 0));
+    for byte in both {
+        peer.io.write_all(&[byte]).await.unwrap();
+        peer.settle().await;
+    }
+    assert_eq!([peer.receive().await, peer.receive().await], [1, 2]);
+}
+
+#[tokio::test]
+async fn large_frames_arrive_whole() {
+    let mut peer = connect(settings());
+    for (id, padding) in [(1, 900_000), (2, 20_000), (3, 0), (4, 1_000_000)] {
+        peer.io.write_all(&request(id, NOW, padding)).await.unwrap();
+        assert_eq!(peer.receive().await, id);
+    }
+}
+
+#[tokio::test]
+async fn impossible_lengths_end_the_connection_after_the_answers_so_far() {
+    for length in [-1, i32::MIN, i32::MAX, 1024 * 1024 + 1] {
+        let mut peer = connect(settings());
+        peer.send(1, NOW).await;
+        peer.io.write_i32(length).await.unwrap();
+        assert_eq!(peer.receive().await, 1);
+        assert_eq!(peer.io.read(&mut [0]).await.unwrap(), 0);
+        assert!(matches!(peer.task.await.unwrap(), Ended::Frame(_)));
+    }
+}
+
+#[tokio::test]
+async fn a_refused_request_ends_the_connection_after_the_answers_to_earlier_ones() {
+    let mut peer = connect(settings());
+    peer.send(1, LATER).await;
+    peer.send(2, CLOSE).await;
+    peer.send(3, NOW).await;
+    peer.started(2).await;
+    peer.settle().await;
+    peer.script.open(1);
+    assert_eq!(peer.receive().await, 1);
+    assert_eq!(peer.io.read(&mut [0]).await.unwrap(), 0);
+    let ended = peer.task.await.unwrap();
+    assert!(matches!(ended, Ended::Refused { api: 3, version: 1, reason: CloseReason::Unsupported }), "{ended}");
+}
+
+#[tokio::test]
+async fn an_unknown_api_ends_the_connection() {
+    let mut peer = connect(settings());
+    let mut frame = request(1, NOW, 0);
+    frame[4..6].copy_from_slice(&999_i16.to_be_bytes());
+    peer.io.write_all(&frame).await.unwrap();
+    assert_eq!(peer.io.read(&mut [0]).await.unwrap(), 0);
+    assert!(matches!(peer.task.await.unwrap(), Ended::Refused { api: 999, version: 1, .. }));
+}
+
+#[tokio::test]
+async fn requests_in_flight_are_bounded() {
+    let mut peer = connect(settings());
+    for id in 1..=10 {
+        peer.send(id, LATER).await;
+    }
+    peer.started(4).await;
+    peer.settle().await;
+    assert_eq!(peer.script.started(), [1, 2, 3, 4]);
+    for id in 1..=10 {
+        peer.script.open(id);
+        assert_eq!(peer.receive().await, id);
+    }
+}
+
+#[tokio::test]
+async fn a_client_that_reads_nothing_is_not_served_beyond_the_limit() {
+    let mut peer = connect(settings());
+    for id in 1..=20 {
+        peer.send(id, LARGE).await;
+    }
+    peer.started(3).await;
+    peer.settle().await;
+    // 16 KiB of the first answer are in the pipe; three answers exceed 256 KiB.
+    assert_eq!(peer.script.started(), [1, 2, 3]);
+    for id in 1..=20 {
+        assert_eq!(peer.receive().await, id);
+    }
+}
+
+#[tokio::test]
+async fn a_large_frame_waits_for_memory_and_is_not_read_meanwhile() {
+    let mut peer = connect(settings());
+    let all: Reservation = peer.admission.try_reserve(4 * 1024 * 1024).unwrap();
+    let frame = request(1, NOW, 200_000);
+    let (mut client, server) = tokio::io::split(peer.io);
+    let sending = tokio::spawn(async move { server_write(server, frame).await });
+    for _ in 0..200 {
+        tokio::task::yield_now().await;
+    }
+    assert!(!sending.is_finished(), "the frame was read though there was no memory for it");
+    drop(all);
+    let _writer = sending.await.unwrap();
+    assert_eq!(client.read_u32().await.unwrap(), 4);
+    assert_eq!(peer.admission.available(), 4 * 1024 * 1024, "answered, so that its memory is free");
+}
+
+async fn server_write<W: tokio::io::AsyncWrite + Unpin>(mut io: W, frame: Vec<u8>) -> W {
+    io.write_all(&frame).await.unwrap();
+    io
+}
+
+#[tokio::test]
+async fn a_stop_finishes_what_was_accepted() {
+    let mut peer = connect(settings());
+    peer.send(1, LATER).await;
+    peer.started(1).await;
+    peer.stopping.cancel();
+    assert_eq!(peer.receive().await, 1);
+    assert_eq!(peer.io.read(&mut [0]).await.unwrap(), 0);
+    assert!(matches!(peer.task.await.unwrap(), Ended::ByGateway));
+}
+
+#[tokio::test]
+async fn a_client_that_sends_no_more_still_gets_its_answers() {
+    let mut peer = connect(settings());
+    peer.send(1, LATER).await;
+    peer.started(1).await;
+    peer.io.shutdown().await.unwrap();
+    assert_eq!(peer.receive().await, 1);
+    assert!(matches!(peer.task.await.unwrap(), Ended::ByClient));
+}
+
+#[tokio::test(start_paused = true)]
+async fn idle_connections_end_and_waiting_ones_do_not() {
+    let idle = connect(settings());
+    let mut waiting = connect(settings());
+    waiting.send(1, LATER).await;
+    waiting.started(1).await;
+    assert!(matches!(idle.task.await.unwrap(), Ended::Idle(_)));
+    tokio::time::sleep(Duration::from_secs(3_600)).await;
+    waiting.script.open(1);
+    assert_eq!(waiting.receive().await, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_frame_has_to_arrive_in_time() {
+    let mut peer = connect(settings());
+    for byte in request(1, NOW, 100).iter().take(50) {
+        if peer.io.write_all(&[*byte]).await.is_err() {
+            break;
+        }
+        tokio::time::sleep(Duration::from_secs(10)).await;
+    }
+    assert!(matches!(peer.task.await.unwrap(), Ended::FrameTimeout(_)));
+}
+
+#[tokio::test]
+async fn an_idle_connection_holds_no_buffer() {
+    let (mut client, mut server) = duplex(64 * 1024);
+    let mut reader = FrameReader::new(1024 * 1024, Admission::new(1024 * 1024));
+    client.write_all(&request(1, NOW, 10_000)).await.unwrap();
+    let first = poll_fn(|cx| reader.poll_frame(&mut server, cx)).await.unwrap();
+    assert!(matches!(first, Incoming::Frame(_)));
+    let mut cx = Context::from_waker(std::task::Waker::noop());
+    assert!(reader.poll_frame(&mut server, &mut cx).is_pending());
+    assert_eq!(reader.capacity(), 0);
+}

@@ -1,0 +1,88 @@
+//! Writing responses: the pieces of all that are ready go out in one vectored write, without being joined.
+
+use std::collections::VecDeque;
+use std::io::{self, IoSlice};
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use bytes::{Buf, Bytes};
+use tokio::io::AsyncWrite;
+
+/// Pieces in one write when there are few, which is the common case.
+const FEW: usize = 32;
+/// Pieces in one write at most: the limit of the system (`IOV_MAX`).
+const MOST: usize = 1024;
+
+/// Responses on their way out.
+#[derive(Debug, Default)]
+pub(super) struct ResponseWriter {
+    pieces: VecDeque<Bytes>,
+    unsent: usize,
+}
+
+impl ResponseWriter {
+    /// Bytes not yet taken by the connection.
+    pub(super) fn unsent(&self) -> usize {
+        self.unsent
+    }
+
+    /// Queues the pieces of a response.
+    pub(super) fn push(&mut self, segments: Vec<Bytes>) {
+        for piece in segments {
+            if !piece.is_empty() {
+                self.unsent += piece.len();
+                self.pieces.push_back(piece);
+            }
+        }
+    }
+
+    /// Writes until all is out or the connection takes no more. Returns how much went out when it is not all.
+    pub(super) fn poll_flush<W>(&mut self, io: &mut W, cx: &mut Context<'_>, sent: &mut usize) -> Poll<io::Result<()>>
+    where
+        W: AsyncWrite + Unpin,
+    {
+        while !self.pieces.is_empty() {
+            let written = if self.pieces.len() <= FEW {
+                ready!(self.poll_write::<W, FEW>(io, cx))?
+            } else {
+                ready!(self.poll_write::<W, MOST>(io, cx))?
+            };
+            if written == 0 {
+                return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+            }
+            *sent += written;
+            self.advance(written);
+        }
+        // Given back, so that an idle connection holds no queue of the size of its largest response.
+        if self.pieces.capacity() > FEW {
+            self.pieces = VecDeque::new();
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_write<W, const N: usize>(&self, io: &mut W, cx: &mut Context<'_>) -> Poll<io::Result<usize>>
+    where
+        W: AsyncWrite + Unpin,
+    {
+        let mut slices = [IoSlice::new(&[]); N];
+        let mut count = 0;
+        for (slice, piece) in slices.iter_mut().zip(&self.pieces) {
+            *slice = IoSlice::new(piece);
+            count += 1;
+        }
+        Pin::new(io).poll_write_vectored(cx, slices.get(..count).unwrap_or(&[]))
+    }
+
+    /// Forgets what was written, so that its memory is free as soon as possible.
+    fn advance(&mut self, mut written: usize) {
+        self.unsent -= written;
+        while let Some(first) = self.pieces.front_mut() {
+            if first.len() > written {
+                first.advance(written);
+                return;
+            }
+            written -= first.len();
+            self.pieces.pop_front();
+        }
+    }
+}

@@ -1,0 +1,115 @@
+//! Accepting connections of one listener, within the limits.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use chronik_policy::{
+    Admission, Call, Connection, ConnectionLimits, ConnectionMetrics, ConnectionPermit, Listener, Place, Reply,
+};
+use chronik_types::Clock;
+use tokio::net::{TcpListener, TcpStream};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tower::Service;
+
+use crate::connection::{ClosingLog, ConnectionSettings, Driver};
+
+/// How long to wait after a failed accept: the usual reason is that there are no file descriptors left.
+const ACCEPT_RETRY: Duration = Duration::from_millis(100);
+
+/// What all listeners of a server share.
+pub(crate) struct Shared {
+    pub(crate) limits: ConnectionLimits,
+    pub(crate) admission: Admission,
+    pub(crate) settings: Arc<ConnectionSettings>,
+    pub(crate) metrics: Arc<ConnectionMetrics>,
+    pub(crate) log: ClosingLog,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) next_id: AtomicU64,
+    /// Fires when no further connection or request is to be taken.
+    pub(crate) stopping: CancellationToken,
+    pub(crate) tasks: TaskTracker,
+}
+
+/// One listening socket, with the stack that its connections go through.
+pub(crate) struct Acceptor<S> {
+    pub(crate) socket: TcpListener,
+    pub(crate) listener: Arc<Listener>,
+    pub(crate) stack: S,
+    pub(crate) shared: Arc<Shared>,
+}
+
+impl<S> Acceptor<S>
+where
+    S: Service<Call, Response = Reply, Error = std::convert::Infallible> + Clone + Send + 'static,
+    S::Future: Unpin + Send,
+{
+    /// Accepts until the server stops.
+    pub(crate) async fn run(self) {
+        let stopping = self.shared.stopping.clone();
+        // Dropping the socket is what refuses further connections.
+        let _stopped = stopping.run_until_cancelled(self.accept_all()).await;
+    }
+
+    async fn accept_all(&self) {
+        loop {
+            let place = self.shared.limits.place().await;
+            match self.socket.accept().await {
+                Ok((stream, peer)) => self.admit(stream, peer, place),
+                // The client is gone again; the next one may be there.
+                Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
+                Err(error) => {
+                    tracing::error!(listener = %self.listener.name, %error, "cannot accept connections");
+                    tokio::time::sleep(ACCEPT_RETRY).await;
+                }
+            }
+        }
+    }
+
+    fn admit(&self, stream: TcpStream, peer: std::net::SocketAddr, place: Place) {
+        let shared = &self.shared;
+        match place.take(peer.ip()) {
+            Ok(permit) => {
+                shared.tasks.spawn(serve(stream, peer, permit, self.stack.clone(), self.listener.clone(), shared.clone()));
+            }
+            Err(refusal) => {
+                shared.metrics.refused(&self.listener.name);
+                shared.log.refused(peer, &self.listener.name, &refusal);
+            }
+        }
+    }
+}
+
+async fn serve<S>(
+    stream: TcpStream,
+    peer: std::net::SocketAddr,
+    permit: ConnectionPermit,
+    stack: S,
+    listener: Arc<Listener>,
+    shared: Arc<Shared>,
+) where
+    S: Service<Call, Response = Reply, Error = std::convert::Infallible>,
+    S::Future: Unpin,
+{
+    let _open = shared.metrics.opened(&listener.name);
+    // Without it, an answer of two small writes would wait for the client's delayed acknowledgement.
+    if let Err(error) = stream.set_nodelay(true) {
+        tracing::debug!(%peer, %error, "cannot set TCP_NODELAY");
+    }
+    let id = shared.next_id.fetch_add(1, Ordering::Relaxed);
+    let facts = Arc::new(Connection::new(id, peer, Arc::clone(&listener), shared.stopping.child_token()));
+    let driver = Driver::new(
+        stream,
+        facts,
+        Arc::clone(&shared.settings),
+        shared.admission.clone(),
+        stack,
+        Arc::clone(&shared.clock),
+    );
+    let ended = driver.run().await;
+    shared.metrics.closed(ended.name());
+    shared.log.tell(peer, &listener.name, &ended);
+    drop(permit);
+}
