@@ -160,3 +160,53 @@ impl Rejection {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use chronik_types::PartitionIndex;
+
+    use super::*;
+
+    #[test]
+    fn every_rejection_has_the_code_that_kafka_answers() {
+        let name = TopicName::new("t").unwrap();
+        let topic_id = TopicId::NONE;
+        let at = TopicPartition::new(topic_id, PartitionIndex::new(0));
+        let (producer_id, epoch, zero) = (ProducerId::new(1), ProducerEpoch::ZERO, Offset::ZERO);
+        let (base_sequence, last_sequence) = (Sequence::new(5), Sequence::ZERO);
+        let table = [
+            (Rejection::UnknownTopic { topic_id }, 3),
+            (Rejection::UnknownPartition { at }, 3),
+            (Rejection::TopicExists { name: name.clone() }, 36),
+            (Rejection::TopicNameCollision { name: name.clone(), existing: name.clone() }, 17),
+            (Rejection::TopicIdTaken { topic_id }, 42),
+            (Rejection::TooManyTopics { limit: 1 }, 44),
+            (Rejection::TooManyPartitions { limit: 1, wanted: 2 }, 44),
+            (Rejection::PartitionCount { count: 0, max: 1 }, 37),
+            (Rejection::NotAnIncrease { name, current: 2, requested: 1 }, 37),
+            (Rejection::ReplicationFactor { factor: 0 }, 38),
+            (Rejection::AssignmentCount { assigned: 1, partitions: 2 }, 39),
+            (
+                Rejection::OffsetOutOfRange { requested: zero, log_start_offset: zero, high_watermark: zero },
+                1,
+            ),
+            (
+                Rejection::OutOfOrderSequence {
+                    producer_id,
+                    epoch,
+                    base_sequence,
+                    last_epoch: epoch,
+                    last_sequence,
+                },
+                45,
+            ),
+            (Rejection::InvalidProducerEpoch { producer_id, epoch, current: epoch }, 47),
+            (Rejection::InvalidBatch { reason: "it has no records" }, 87),
+            (Rejection::OffsetsExhausted { at }, -1),
+            (Rejection::ProducerIdsExhausted, -1),
+        ];
+        for (rejection, code) in table {
+            assert_eq!(rejection.error_code().code(), code, "{rejection}");
+        }
+    }
+}

@@ -14,7 +14,7 @@ use crate::partitions::Partition;
 pub use changes::{CreatePartitions, CreateTopic, TopicLimits};
 
 /// The most partitions of one topic, whatever the limits of an entry say: no entry can make a gateway allocate more.
-pub const MAX_PARTITIONS_PER_TOPIC: i32 = 200_000;
+pub const MAX_PARTITIONS_PER_TOPIC: i32 = 1_000_000;
 
 /// What a deleted topic was.
 #[derive(Clone, Debug, PartialEq, Eq)]
