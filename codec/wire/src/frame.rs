@@ -1,0 +1,160 @@
+//! Frames: a length of four bytes, big-endian, and as many bytes.
+//!
+//! This module owns no socket. The connection reads into a `BytesMut`, asks [`read_reserve`] how much room to make and
+//! [`next_frame`] for what is complete. Room grows with the bytes that have arrived, not with what the peer claims.
+
+use bytes::{Buf, Bytes, BytesMut};
+use thiserror::Error;
+
+use crate::api;
+
+/// The greatest frame before a client has authenticated: Kafka's default for `sasl.server.max.receive.size`.
+pub const MAX_FRAME_BEFORE_AUTHENTICATION: usize = 512 * 1024;
+
+/// The least room that [`read_reserve`] asks for while a frame is incomplete.
+const MIN_READ: usize = 16 * 1024;
+/// The width of the length.
+const PREFIX: usize = 4;
+
+/// A length that no honest client sends. The connection must be closed: what follows cannot be found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum FrameError {
+    /// The length is negative.
+    #[error("the frame length {length} is negative")]
+    Negative {
+        /// The length.
+        length: i32,
+    },
+    /// The length is above the limit of the listener.
+    #[error("the frame length {length} is above the limit of {limit} bytes")]
+    TooLarge {
+        /// The length.
+        length: usize,
+        /// The limit.
+        limit: usize,
+    },
+    /// The length is above what this API can need.
+    #[error("the frame length {length} of a {api} request is above the limit of {limit} bytes")]
+    TooLargeForApi {
+        /// The name of the API.
+        api: &'static str,
+        /// The length.
+        length: usize,
+        /// The limit.
+        limit: usize,
+    },
+}
+
+/// Takes the next complete frame off the buffer, without its length and without copying.
+///
+/// `limit` is the greatest length allowed now; for an API with a smaller limit of its own that one holds, as soon as its
+/// key has arrived. `Ok(None)` means that bytes are missing and nothing was taken.
+///
+/// # Errors
+/// [`FrameError`] as soon as the length shows it, before the frame has arrived.
+pub fn next_frame(buffer: &mut BytesMut, limit: usize) -> Result<Option<Bytes>, FrameError> {
+    let Some(length) = claimed_length(buffer, limit)? else { return Ok(None) };
+    if buffer.len() < PREFIX.saturating_add(length) {
+        return Ok(None);
+    }
+    buffer.advance(PREFIX);
+    Ok(Some(buffer.split_to(length).freeze()))
+}
+
+/// How many bytes to reserve before the next read, given what the buffer holds of an incomplete frame.
+///
+/// At most what the frame still lacks, and at most three times what has arrived, but 16 KiB: a peer that claims a large
+/// frame and stays silent costs no more than one that claims nothing, and an honest one is read in few steps.
+#[must_use]
+pub fn read_reserve(buffer: &[u8], limit: usize) -> usize {
+    let missing = match claimed_length(buffer, limit) {
+        Ok(Some(length)) => PREFIX.saturating_add(length).saturating_sub(buffer.len()),
+        Ok(None) | Err(_) => return MIN_READ,
+    };
+    missing.min(buffer.len().saturating_mul(3)).max(MIN_READ)
+}
+
+fn claimed_length(buffer: &[u8], limit: usize) -> Result<Option<usize>, FrameError> {
+    let Some((prefix, rest)) = buffer.split_first_chunk::<PREFIX>() else { return Ok(None) };
+    let length = i32::from_be_bytes(*prefix);
+    let length = usize::try_from(length).map_err(|_| FrameError::Negative { length })?;
+    if length > limit {
+        return Err(FrameError::TooLarge { length, limit });
+    }
+    let api = rest.first_chunk().and_then(|key| api::lookup(i16::from_be_bytes(*key)));
+    if let Some(api) = api
+        && let Some(limit) = api.max_request_bytes
+        && length > limit
+    {
+        return Err(FrameError::TooLargeForApi { api: api.name, length, limit });
+    }
+    Ok(Some(length))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LIMIT: usize = 100 * 1024 * 1024;
+
+    fn buffer(bytes: &[u8]) -> BytesMut {
+        BytesMut::from(bytes)
+    }
+
+    #[test]
+    fn takes_frames_one_by_one_and_leaves_the_rest() {
+        let mut input = buffer(b"\0\0\0\x03abc\0\0\0\0\0\0\0\x02de\0\0");
+        assert_eq!(next_frame(&mut input, LIMIT), Ok(Some(Bytes::from_static(b"abc"))));
+        assert_eq!(next_frame(&mut input, LIMIT), Ok(Some(Bytes::new())));
+        assert_eq!(next_frame(&mut input, LIMIT), Ok(Some(Bytes::from_static(b"de"))));
+        assert_eq!(next_frame(&mut input, LIMIT), Ok(None));
+        assert_eq!(&input[..], b"\0\0");
+    }
+
+    #[test]
+    fn waits_at_every_cut() {
+        let whole = b"\0\0\0\x05\x7f\xffxyz";
+        for cut in 0..whole.len() {
+            let mut input = buffer(&whole[..cut]);
+            assert_eq!(next_frame(&mut input, LIMIT), Ok(None), "{cut}");
+            assert_eq!(&input[..], &whole[..cut]);
+            input.extend_from_slice(&whole[cut..]);
+            assert_eq!(next_frame(&mut input, LIMIT).unwrap().unwrap(), &whole[4..]);
+        }
+    }
+
+    #[test]
+    fn refuses_impossible_lengths_at_once() {
+        assert_eq!(next_frame(&mut buffer(&[0xff; 4]), LIMIT), Err(FrameError::Negative { length: -1 }));
+        let mut input = buffer(&524_289_u32.to_be_bytes());
+        let refused = FrameError::TooLarge { length: 524_289, limit: MAX_FRAME_BEFORE_AUTHENTICATION };
+        assert_eq!(next_frame(&mut input, MAX_FRAME_BEFORE_AUTHENTICATION), Err(refused));
+        assert_eq!(next_frame(&mut input, LIMIT), Ok(None));
+    }
+
+    #[test]
+    fn refuses_what_the_api_cannot_need_once_its_key_is_there() {
+        let mut input = buffer(b"\x01\0\0\0\0");
+        assert_eq!(next_frame(&mut input, LIMIT), Ok(None));
+        input.extend_from_slice(&[18]);
+        let refused = next_frame(&mut input, LIMIT).unwrap_err();
+        assert_eq!(
+            refused,
+            FrameError::TooLargeForApi { api: "ApiVersions", length: 16 << 20, limit: 128 * 1024 }
+        );
+        assert_eq!(next_frame(&mut buffer(b"\x01\0\0\0\0\0"), LIMIT), Ok(None), "Produce carries records");
+    }
+
+    #[test]
+    fn room_follows_what_has_arrived() {
+        assert_eq!(read_reserve(b"", LIMIT), 16 * 1024);
+        let claim = (100_u32 << 20).to_be_bytes();
+        assert_eq!(read_reserve(&claim, LIMIT), 16 * 1024, "a claim alone costs nothing");
+        let mut arrived = claim.to_vec();
+        arrived.resize(100_000, 0);
+        assert_eq!(read_reserve(&arrived, LIMIT), 300_000);
+        let mut nearly = (1_u32 << 20).to_be_bytes().to_vec();
+        nearly.resize(1 << 20, 0);
+        assert_eq!(read_reserve(&nearly, LIMIT), 16 * 1024, "never less than a read is worth");
+    }
+}

@@ -1,0 +1,78 @@
+//! Proves a message well-formed against the bytes that are really there, before kafka-protocol decodes it.
+//!
+//! kafka-protocol reserves whatever an array length on the wire claims, so a request of four bytes can ask for 150 GB
+//! and abort the process. Here a compact description of each message ([`shape`]) is walked over the bytes first. What
+//! passes has no count, length or tagged field that exceeds what is left, strings that are UTF-8, no null where Kafka
+//! has none, no bytes after its end, and needs at most [`allowed_memory`] to decode.
+//!
+//! Values are not judged here: whether a partition index is negative is the handler's business.
+
+mod malformed;
+pub(crate) mod requests;
+pub(crate) mod responses;
+pub(crate) mod shape;
+#[cfg(test)]
+pub(crate) mod tests;
+mod walker;
+
+use crate::api::Api;
+pub use malformed::{Malformed, Reason};
+use shape::Shape;
+use walker::Walker;
+
+/// What is known about a request that passed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WellFormed {
+    /// An upper estimate of the memory that decoding allocates, in bytes, without the frame itself.
+    pub decoded_bytes: usize,
+}
+
+/// How much memory decoding a body of `length` bytes may take: 8 times the body, and 64 KiB.
+#[must_use]
+pub const fn allowed_memory(length: usize) -> usize {
+    length.saturating_mul(8).saturating_add(64 * 1024)
+}
+
+/// Checks the body of a request, that is, all bytes after the request header.
+///
+/// # Errors
+/// [`Malformed`] names the field, its offset in the body and what is wrong. The connection should be closed: where the
+/// next request starts is known, but a peer that sends this does not speak the protocol.
+pub fn check_request(api: &Api, version: i16, body: &[u8]) -> Result<WellFormed, Malformed> {
+    if !api.decodes(version) {
+        return Err(Malformed::new(api.name, version, 0, Reason::UnsupportedVersion));
+    }
+    let walker = Walker::new(body, version, api.is_flexible(version), allowed_memory(body.len()));
+    match walker.walk(api.request) {
+        Ok(walked) => Ok(WellFormed { decoded_bytes: walked.memory }),
+        Err(flaw) => Err(flaw.in_message(api.name, version)),
+    }
+}
+
+/// Where a records field stands in an encoded message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct RecordsSpan {
+    /// The offset of its length.
+    pub(crate) prefix: usize,
+    /// The offset of its first byte.
+    pub(crate) start: usize,
+    /// The offset after its last byte.
+    pub(crate) end: usize,
+}
+
+/// Finds the records fields of a message that we encoded ourselves, nulls left out, in the order of the bytes.
+///
+/// # Errors
+/// [`Malformed`] when the bytes do not have that shape.
+pub(crate) fn locate_records(
+    shape: &'static Shape,
+    version: i16,
+    flexible: bool,
+    message: &[u8],
+) -> Result<Vec<RecordsSpan>, Malformed> {
+    let walker = Walker::new(message, version, flexible, usize::MAX).collecting_records();
+    match walker.walk(shape) {
+        Ok(walked) => Ok(walked.records),
+        Err(flaw) => Err(flaw.in_message(shape.name, version)),
+    }
+}
