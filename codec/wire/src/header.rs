@@ -198,4 +198,21 @@ mod tests {
         assert_eq!(refused(b"\0\x03\0\x0c\0\0\0\0\0\0\xff\xff\xff\xff\x1f"), tags);
         assert_eq!(refused(b"\0\x03\0\x0c\0\0\0\0\0\0\x01\0\x09"), tags);
     }
+
+    #[test]
+    fn random_bytes_never_panic() {
+        let entropy = chronik_types::Entropy::seeded(1);
+        let mut parsed = 0;
+        for round in 0..4_000 {
+            let mut bytes = vec![0; round % 40];
+            entropy.fill(&mut bytes);
+            // Half of them name an API and a version that exist, so that the rest of the header is reached.
+            if round % 2 == 0 && bytes.len() >= 10 {
+                bytes[..4].copy_from_slice(b"\0\x03\0\x0c");
+                bytes[8..10].copy_from_slice(b"\xff\xff");
+            }
+            parsed += usize::from(parse(&bytes).is_ok());
+        }
+        assert!(parsed > 0, "some are headers");
+    }
 }

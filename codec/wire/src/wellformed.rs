@@ -1,7 +1,7 @@
 //! Proves a message well-formed against the bytes that are really there, before kafka-protocol decodes it.
 //!
 //! kafka-protocol reserves whatever an array length on the wire claims, so a request of four bytes can ask for 150 GB
-//! and abort the process. Here a compact description of each message ([`shape`]) is walked over the bytes first. What
+//! and abort the process. Here a compact description of each message (in `shape`) is walked over the bytes first. What
 //! passes has no count, length or tagged field that exceeds what is left, strings that are UTF-8, no null where Kafka
 //! has none, no bytes after its end, and needs at most [`allowed_memory`] to decode.
 //!

@@ -4,6 +4,7 @@
 //! writes must pass, decode to the last byte and encode to the same bytes again; whatever is cut or lies must not pass.
 
 mod generator;
+mod golden;
 mod kafka_protocol_values;
 
 use bytes::{Bytes, BytesMut};
