@@ -5,8 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
-use kafka_protocol::messages::ApiKey;
-use kafka_protocol::protocol::StrBytes;
+use chronik_wire::header::RequestHeader;
 
 use crate::{Connection, Reservation};
 
@@ -15,8 +14,8 @@ use crate::{Connection, Reservation};
 pub struct Call {
     /// The connection that it came in on.
     pub connection: Arc<Connection>,
-    /// What is asked, and by whom.
-    pub header: Header,
+    /// What is asked, and by whom. Its strings share the memory of the frame: copy what outlives the request.
+    pub header: RequestHeader,
     /// The request behind the header.
     pub body: Bytes,
     /// When the frame was complete, on the monotonic clock of the server.
@@ -25,19 +24,6 @@ pub struct Call {
     pub turn: Turn,
     /// The memory that admission counted for the frame.
     pub reservation: Option<Reservation>,
-}
-
-/// The header of a request. Its strings share the memory of the frame: copy what outlives the request.
-#[derive(Clone, Debug)]
-pub struct Header {
-    /// The API.
-    pub api: ApiKey,
-    /// The version of the API.
-    pub version: i16,
-    /// What the response has to carry, so that the client knows it again.
-    pub correlation_id: i32,
-    /// What the client calls itself.
-    pub client_id: Option<StrBytes>,
 }
 
 /// The turn of a request: while it is held, no later request of the same connection is started.

@@ -9,7 +9,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use kafka_protocol::messages::ApiKey;
+use chronik_wire::api::Api;
 use pin_project_lite::pin_project;
 use tokio::time::Sleep;
 use tower::{Layer, Service};
@@ -92,6 +92,6 @@ impl<F: Future<Output = Result<Reply, Infallible>>> Future for DeadlineFuture<F>
 }
 
 /// A produce waits for storage and its outcome must not be guessed; a fetch waits for records.
-fn waits_by_design(api: ApiKey) -> bool {
-    matches!(api, ApiKey::Produce | ApiKey::Fetch)
+fn waits_by_design(api: &Api) -> bool {
+    matches!(api.name, "Produce" | "Fetch")
 }

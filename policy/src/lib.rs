@@ -15,7 +15,7 @@ mod reply;
 mod trace;
 
 pub use admission::{Admission, AdmissionFuture, AdmissionLayer, AdmissionService, Reservation};
-pub use call::{Call, Header, Turn};
+pub use call::{Call, Turn};
 pub use connection::{ClientSoftware, Connection, Listener};
 pub use connections::{
     ConnectionLimitSettings, ConnectionLimits, ConnectionPermit, Place, TooManyFromAddress,

@@ -1,7 +1,11 @@
 //! What comes back from the stack.
 
-use bytes::Bytes;
+use std::time::Duration;
+
 use chronik_types::ErrorCode;
+use chronik_wire::header::HeaderError;
+use chronik_wire::response::{EncodeError, Segments};
+use chronik_wire::wellformed::Malformed;
 
 /// What the connection does about a request.
 #[derive(Debug)]
@@ -18,7 +22,7 @@ pub enum Reply {
 #[derive(Debug)]
 pub struct Answer {
     /// The bytes, in pieces that are never joined.
-    pub segments: Vec<Bytes>,
+    pub segments: Segments,
     /// The first error that it carries: what metrics count.
     pub error: ErrorCode,
 }
@@ -26,28 +30,31 @@ pub struct Answer {
 /// Why a connection is closed on a request.
 #[derive(Debug, thiserror::Error)]
 pub enum CloseReason {
+    /// The header is malformed, or the API or its version is not served.
+    #[error(transparent)]
+    Header(#[from] HeaderError),
     /// The request contradicts itself or its length.
     #[error("the request is malformed: {0}")]
-    Malformed(String),
-    /// The API or the version is not served.
-    #[error("this API is not served in this version")]
-    Unsupported,
+    Malformed(#[from] Malformed),
+    /// The API is in the table of supported ones, and nobody answers it.
+    #[error("this API has no handler")]
+    Unhandled,
     /// A produce with acks = 0 failed: closing is the only way to tell.
     #[error("a produce with acks=0 failed with {0}")]
     FailedWithoutAnswer(ErrorCode),
     /// The request was not answered in its time.
     #[error("the request took longer than {0:?}")]
-    Deadline(std::time::Duration),
+    Deadline(Duration),
     /// The answer cannot be written in the wire format.
-    #[error("the response cannot be encoded: {0}")]
-    Unencodable(String),
+    #[error("{0}")]
+    Unencodable(#[from] EncodeError),
 }
 
 impl Answer {
     /// The size on the wire.
     #[must_use]
     pub fn wire_len(&self) -> usize {
-        self.segments.iter().map(Bytes::len).sum()
+        self.segments.len()
     }
 }
 
@@ -56,8 +63,11 @@ impl CloseReason {
     #[must_use]
     pub const fn name(&self) -> &'static str {
         match self {
-            Self::Malformed(_) => "malformed",
-            Self::Unsupported => "unsupported",
+            Self::Header(HeaderError::UnknownApi { .. } | HeaderError::UnsupportedVersion { .. }) => {
+                "unsupported"
+            }
+            Self::Header(_) | Self::Malformed(_) => "malformed",
+            Self::Unhandled => "unhandled",
             Self::FailedWithoutAnswer(_) => "failed_acks_0",
             Self::Deadline(_) => "deadline",
             Self::Unencodable(_) => "unencodable",

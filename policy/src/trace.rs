@@ -79,8 +79,8 @@ where
         let header = &call.header;
         let span = tracing::debug_span!(
             "request",
-            api = ?header.api,
-            version = header.version,
+            api = header.api.name,
+            version = header.api_version,
             correlation_id = header.correlation_id,
             client_id = header.client_id.as_deref(),
             peer = %call.connection.peer,

@@ -7,13 +7,10 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use bytes::Bytes;
-use chronik_policy::{
-    AdmissionLayer, Call, Connection, DeadlineLayer, Header, Listener, Reply, TraceLayer, Turn,
-};
+use bytes::{BufMut, Bytes, BytesMut};
+use chronik_policy::{AdmissionLayer, Call, Connection, DeadlineLayer, Listener, Reply, TraceLayer, Turn};
 use chronik_types::SystemClock;
-use kafka_protocol::messages::ApiKey;
-use kafka_protocol::protocol::StrBytes;
+use chronik_wire::header::parse_request_header;
 use tokio_util::sync::CancellationToken;
 use tower::{Layer, Service, ServiceBuilder, service_fn};
 
@@ -56,21 +53,22 @@ impl<S: Service<Call, Response = Reply, Error = Infallible>> Service<Call> for C
 }
 // --- up to here
 
+#[cfg(test)]
 fn call_of(client_id: &'static str) -> Call {
     let listener = Listener {
         name: "PLAINTEXT".to_owned(),
         advertised_host: "localhost".to_owned(),
         advertised_port: 9092,
     };
+    // Metadata in version 1: key, version, correlation id, client id.
+    let mut frame = BytesMut::from(&b"\0\x03\0\x01\0\0\0\x07"[..]);
+    frame.put_i16(i16::try_from(client_id.len()).unwrap());
+    frame.put_slice(client_id.as_bytes());
+    let mut frame = frame.freeze();
     let peer = SocketAddr::from(([127, 0, 0, 1], 50_000));
     Call {
         connection: Arc::new(Connection::new(1, peer, Arc::new(listener), CancellationToken::new())),
-        header: Header {
-            api: ApiKey::Metadata,
-            version: 12,
-            correlation_id: 7,
-            client_id: Some(StrBytes::from_static_str(client_id)),
-        },
+        header: parse_request_header(&mut frame).unwrap(),
         body: Bytes::new(),
         received_at: Duration::ZERO,
         turn: Turn::take(&Arc::new(AtomicBool::new(false))),

@@ -7,7 +7,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use chronik_types::Clock;
-use kafka_protocol::messages::ApiKey;
+use chronik_wire::api::Api;
 use pin_project_lite::pin_project;
 use tower::{Layer, Service};
 
@@ -47,7 +47,7 @@ pin_project! {
 #[derive(Debug)]
 struct InFlight {
     shared: Arc<Shared>,
-    api: ApiKey,
+    api: &'static Api,
     received_at: Duration,
 }
 
@@ -95,7 +95,7 @@ impl<F: Future<Output = Result<Reply, Infallible>>> Future for MetricsFuture<F> 
         let reply = ready!(this.inner.poll(cx))?;
         let InFlight { shared, api, received_at } = this.in_flight;
         let elapsed = shared.clock.monotonic().saturating_sub(*received_at);
-        shared.metrics.answered(*api, &reply, elapsed);
+        shared.metrics.answered(api, &reply, elapsed);
         Poll::Ready(Ok(reply))
     }
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use chronik_types::ErrorCode;
-use kafka_protocol::messages::ApiKey;
+use chronik_wire::api::{self, Api};
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -43,9 +43,9 @@ struct ErrorLabels {
 }
 
 impl RequestMetrics {
-    /// Registers the metrics of these APIs, each with the name that it is known by.
+    /// Registers the metrics of all supported APIs.
     #[must_use]
-    pub fn register(registry: &mut Registry, apis: impl IntoIterator<Item = (ApiKey, &'static str)>) -> Self {
+    pub fn register(registry: &mut Registry) -> Self {
         let requests = Family::<ErrorLabels, Counter>::default();
         let duration =
             Family::<ApiLabels, Histogram, fn() -> Histogram>::new_with_constructor(duration_histogram);
@@ -71,8 +71,8 @@ impl RequestMetrics {
         registry.register("chronik_kafka_requests_in_flight", "Requests not yet answered", in_flight.clone());
 
         let mut by_api = Vec::new();
-        for (key, name) in apis {
-            let Ok(index) = usize::try_from(key as i16) else { continue };
+        for &Api { key, name, .. } in api::all() {
+            let Ok(index) = usize::try_from(key) else { continue };
             if by_api.len() <= index {
                 by_api.resize_with(index + 1, || None);
             }
@@ -91,14 +91,14 @@ impl RequestMetrics {
         Self { by_api, errors: requests, in_flight }
     }
 
-    pub(super) fn started(&self, api: ApiKey, bytes: usize) {
+    pub(super) fn started(&self, api: &Api, bytes: usize) {
         self.in_flight.inc();
         if let Some(metrics) = self.of(api) {
             metrics.bytes_in.inc_by(wide(bytes));
         }
     }
 
-    pub(super) fn answered(&self, api: ApiKey, reply: &Reply, elapsed: Duration) {
+    pub(super) fn answered(&self, api: &Api, reply: &Reply, elapsed: Duration) {
         let Some(metrics) = self.of(api) else { return };
         metrics.duration.observe(elapsed.as_secs_f64());
         match reply {
@@ -126,8 +126,8 @@ impl RequestMetrics {
         self.errors.get_or_create(&ErrorLabels { api: metrics.name, error }).inc();
     }
 
-    fn of(&self, api: ApiKey) -> Option<&ApiMetrics> {
-        self.by_api.get(usize::try_from(api as i16).ok()?)?.as_ref()
+    fn of(&self, api: &Api) -> Option<&ApiMetrics> {
+        self.by_api.get(usize::try_from(api.key).ok()?)?.as_ref()
     }
 }
 
