@@ -6,6 +6,7 @@
 
 mod check;
 mod error;
+pub mod kafka;
 mod load;
 mod sections;
 mod values;

@@ -34,7 +34,7 @@ section! {
         /// Incremental fetch sessions that are kept (KIP-227). 0 turns them off.
         fetch_session_cache_slots: u32 = 1_000, in 0 => 1_000_000;
         /// An idempotent producer that writes nothing to a partition for this long is forgotten there.
-        producer_id_expiration: Duration = Duration::from_secs(86_400), in Duration::from_secs(1) => Duration::from_millis(0x7fff_ffff);
+        producer_id_expiration: Duration = Duration::from_secs(86_400), in Duration::from_millis(1) => Duration::from_millis(0x7fff_ffff);
         /// How often producers are looked at for that.
         producer_id_expiration_check_interval: Duration = Duration::from_secs(600), in Duration::from_millis(1) => Duration::from_secs(86_400);
         /// How long a stop may take to finish what was accepted.

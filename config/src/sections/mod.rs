@@ -71,6 +71,8 @@ pub(crate) struct Key {
     pub(crate) kafka: fn(&Settings) -> Option<String>,
     /// Takes a value over; the error says what is wrong with it, beyond what `expected` says.
     pub(crate) apply: fn(&mut Settings, &Raw) -> Result<(), Option<String>>,
+    /// The same for a value as Kafka writes it.
+    pub(crate) apply_kafka: fn(&mut Settings, &str) -> Result<(), Option<String>>,
 }
 
 impl Key {
@@ -178,6 +180,12 @@ macro_rules! section {
                 kafka: |settings| $crate::values::SettingValue::kafka(&$name::of(settings).$field),
                 apply: |settings, raw| {
                     let value = <$ty as $crate::values::SettingValue>::read(raw)?;
+                    $($crate::sections::within(&value, &$low, &$high)?;)?
+                    $name::of_mut(settings).$field = value;
+                    Ok(())
+                },
+                apply_kafka: |settings, text| {
+                    let value = <$ty as $crate::values::SettingValue>::read_kafka(text)?;
                     $($crate::sections::within(&value, &$low, &$high)?;)?
                     $name::of_mut(settings).$field = value;
                     Ok(())

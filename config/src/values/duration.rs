@@ -50,6 +50,11 @@ impl SettingValue for Duration {
         raw.text().and_then(parse_duration).map(Self::from_millis).ok_or(None)
     }
 
+    fn read_kafka(text: &str) -> Result<Self, Option<String>> {
+        let millis: i64 = text.trim().parse().map_err(|_| None)?;
+        u64::try_from(millis).map(Self::from_millis).map_err(|_| Some("negative".to_owned()))
+    }
+
     fn toml(&self) -> Option<String> {
         Some(quoted(&write_duration(as_millis(*self))))
     }

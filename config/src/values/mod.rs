@@ -83,6 +83,14 @@ pub(crate) trait SettingValue: Sized {
     /// As it is written in TOML; `None` for an optional setting that is not set.
     fn toml(&self) -> Option<String>;
 
+    /// Reads the value as Kafka writes it.
+    ///
+    /// # Errors
+    /// As [`SettingValue::read`].
+    fn read_kafka(text: &str) -> Result<Self, Option<String>> {
+        Self::read(&Raw::Loose(text.to_owned()))
+    }
+
     /// As Kafka writes it: plain numbers, milliseconds, bytes, lists by comma; `None` is Kafka's null.
     fn kafka(&self) -> Option<String>;
 }

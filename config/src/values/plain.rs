@@ -124,6 +124,10 @@ impl<T: SettingValue> SettingValue for Option<T> {
         T::read(raw).map(Some)
     }
 
+    fn read_kafka(text: &str) -> Result<Self, Option<String>> {
+        T::read_kafka(text).map(Some)
+    }
+
     fn toml(&self) -> Option<String> {
         self.as_ref().and_then(SettingValue::toml)
     }
