@@ -11,6 +11,8 @@ use crate::api;
 /// The greatest frame before a client has authenticated: Kafka's default for `sasl.server.max.receive.size`.
 pub const MAX_FRAME_BEFORE_AUTHENTICATION: usize = 512 * 1024;
 
+/// The greatest frame of an API that is not supported. It is read only to be refused with its key and version.
+const MAX_UNSUPPORTED: usize = 64 * 1024;
 /// The least room that [`read_reserve`] asks for while a frame is incomplete.
 const MIN_READ: usize = 16 * 1024;
 /// The width of the length.
@@ -36,7 +38,7 @@ pub enum FrameError {
     /// The length is above what this API can need.
     #[error("the frame length {length} of a {api} request is above the limit of {limit} bytes")]
     TooLargeForApi {
-        /// The name of the API.
+        /// The name of the API, or `unsupported`.
         api: &'static str,
         /// The length.
         length: usize,
@@ -81,12 +83,15 @@ fn claimed_length(buffer: &[u8], limit: usize) -> Result<Option<usize>, FrameErr
     if length > limit {
         return Err(FrameError::TooLarge { length, limit });
     }
-    let api = rest.first_chunk().and_then(|key| api::lookup(i16::from_be_bytes(*key)));
-    if let Some(api) = api
-        && let Some(limit) = api.max_request_bytes
+    let Some(key) = rest.first_chunk() else { return Ok(Some(length)) };
+    let (api, limit) = match api::lookup(i16::from_be_bytes(*key)) {
+        Some(api) => (api.name, api.max_request_bytes),
+        None => ("unsupported", Some(MAX_UNSUPPORTED)),
+    };
+    if let Some(limit) = limit
         && length > limit
     {
-        return Err(FrameError::TooLargeForApi { api: api.name, length, limit });
+        return Err(FrameError::TooLargeForApi { api, length, limit });
     }
     Ok(Some(length))
 }
@@ -143,6 +148,11 @@ mod tests {
             FrameError::TooLargeForApi { api: "ApiVersions", length: 16 << 20, limit: 128 * 1024 }
         );
         assert_eq!(next_frame(&mut buffer(b"\x01\0\0\0\0\0"), LIMIT), Ok(None), "Produce carries records");
+        let refused = next_frame(&mut buffer(b"\x01\0\0\0\0\x04"), LIMIT).unwrap_err();
+        assert_eq!(
+            refused,
+            FrameError::TooLargeForApi { api: "unsupported", length: 16 << 20, limit: 64 * 1024 }
+        );
     }
 
     #[test]
