@@ -80,20 +80,20 @@ impl<'a> Walker<'a> {
     fn walk_string(&mut self, nullable: bool) -> Walk {
         let start = self.at;
         let length = if self.flexible { self.compact_length()? } else { self.int16_length()? };
-        let Some(length) = self.non_null(length, nullable, start)? else { return Ok(()) };
+        let Some(length) = Self::non_null(length, nullable, start)? else { return Ok(()) };
         if length > MAX_STRING {
-            return self.fail_at(start, Reason::StringTooLong { length });
+            return refuse(start, Reason::StringTooLong { length });
         }
         match std::str::from_utf8(self.take(length)?) {
             Ok(_) => Ok(()),
-            Err(_) => self.fail_at(start, Reason::NotUtf8),
+            Err(_) => refuse(start, Reason::NotUtf8),
         }
     }
 
     fn walk_records(&mut self, nullable: bool) -> Walk {
         let prefix = self.at;
         let length = self.length()?;
-        let Some(length) = self.non_null(length, nullable, prefix)? else { return Ok(()) };
+        let Some(length) = Self::non_null(length, nullable, prefix)? else { return Ok(()) };
         let start = self.at;
         self.skip(length)?;
         if let Some(spans) = &mut self.records {
@@ -107,18 +107,18 @@ impl<'a> Walker<'a> {
         match i8::from_be_bytes(self.take_array()?) {
             -1 => Ok(()),
             1 => self.walk_struct(shape),
-            mark => self.fail_at(start, Reason::PresenceMark { mark }),
+            mark => refuse(start, Reason::PresenceMark { mark }),
         }
     }
 
     fn walk_array(&mut self, element: Kind, nullable: bool) -> Walk {
         let start = self.at;
         let count = self.length()?;
-        let Some(count) = self.non_null(count, nullable, start)? else { return Ok(()) };
+        let Some(count) = Self::non_null(count, nullable, start)? else { return Ok(()) };
         let min_length = element.min_length(self.version, self.flexible, false).max(1);
         let left = self.left();
         if count.saturating_mul(min_length) > left {
-            return self.fail_at(start, Reason::Count { count, left });
+            return refuse(start, Reason::Count { count, left });
         }
         self.account(count, element.memory())?;
         for index in 0..count {
@@ -133,7 +133,7 @@ impl<'a> Walker<'a> {
         let count = usize::try_from(count).unwrap_or(usize::MAX);
         let left = self.left();
         if count.saturating_mul(MIN_TAGGED_FIELD) > left {
-            return self.fail_at(start, Reason::Count { count, left });
+            return refuse(start, Reason::Count { count, left });
         }
         let mut unknown = 0;
         for _ in 0..count {
@@ -157,19 +157,17 @@ impl<'a> Walker<'a> {
         let size = usize::try_from(self.varint()?).unwrap_or(usize::MAX);
         let left = self.left();
         if size > left {
-            return self
-                .fail_at(start, Reason::Truncated { needed: size, left })
-                .map_err(|flaw| flaw.in_tag(tag));
+            return refuse(start, Reason::Truncated { needed: size, left }).map_err(|flaw| flaw.in_tag(tag));
         }
         let Some(field) = known else { return self.skip(size) };
         if !field.is_in(self.version) {
-            return self.fail_at(start, Reason::TaggedVersion).map_err(|flaw| flaw.in_field(field.name));
+            return refuse(start, Reason::TaggedVersion).map_err(|flaw| flaw.in_field(field.name));
         }
         // kafka-protocol takes no notice of the size of a tagged field that it knows.
         let outer_end = std::mem::replace(&mut self.end, self.at + size);
         self.walk_field(field)?;
         if self.at != self.end {
-            return self.fail_at(start, Reason::TaggedSize).map_err(|flaw| flaw.in_field(field.name));
+            return refuse(start, Reason::TaggedSize).map_err(|flaw| flaw.in_field(field.name));
         }
         self.end = outer_end;
         Ok(())
@@ -182,20 +180,20 @@ impl<'a> Walker<'a> {
         }
         let start = self.at;
         let length = i32::from_be_bytes(self.take_array()?);
-        self.signed_length(length, start)
+        Self::signed_length(length, start)
     }
 
     fn int16_length(&mut self) -> Walk<Option<usize>> {
         let start = self.at;
         let length = i16::from_be_bytes(self.take_array()?);
-        self.signed_length(i32::from(length), start)
+        Self::signed_length(i32::from(length), start)
     }
 
-    fn signed_length(&self, length: i32, start: usize) -> Walk<Option<usize>> {
+    fn signed_length(length: i32, start: usize) -> Walk<Option<usize>> {
         match usize::try_from(length) {
             Ok(length) => Ok(Some(length)),
             Err(_) if length == -1 => Ok(None),
-            Err(_) => self.fail_at(start, Reason::NegativeLength { length }),
+            Err(_) => refuse(start, Reason::NegativeLength { length }),
         }
     }
 
@@ -205,8 +203,8 @@ impl<'a> Walker<'a> {
         Ok(stored.checked_sub(1).map(|length| usize::try_from(length).unwrap_or(usize::MAX)))
     }
 
-    fn non_null(&self, length: Option<usize>, nullable: bool, start: usize) -> Walk<Option<usize>> {
-        if length.is_none() && !nullable { self.fail_at(start, Reason::Null) } else { Ok(length) }
+    fn non_null(length: Option<usize>, nullable: bool, start: usize) -> Walk<Option<usize>> {
+        if length.is_none() && !nullable { refuse(start, Reason::Null) } else { Ok(length) }
     }
 
     /// An unsigned varint. As in Kafka, padding with zero bits is legal up to five bytes.
@@ -224,7 +222,7 @@ impl<'a> Walker<'a> {
                 return Ok(value);
             }
         }
-        self.fail_at(start, Reason::Varint)
+        refuse(start, Reason::Varint)
     }
 
     fn account(&mut self, count: usize, each: usize) -> Walk {
@@ -267,13 +265,12 @@ impl<'a> Walker<'a> {
     }
 
     fn fail<T>(&self, reason: Reason) -> Walk<T> {
-        self.fail_at(self.at, reason)
+        refuse(self.at, reason)
     }
+}
 
-    #[expect(clippy::unused_self, reason = "reads as the other refusals do")]
-    fn fail_at<T>(&self, offset: usize, reason: Reason) -> Walk<T> {
-        Err(Flaw::boxed(offset, reason))
-    }
+fn refuse<T>(offset: usize, reason: Reason) -> Walk<T> {
+    Err(Flaw::boxed(offset, reason))
 }
 
 /// Kafka refuses longer strings in every encoding, although a compact length could say more.
