@@ -6,7 +6,7 @@ TOOLS=${CHRONIK_TOOLS:-$ROOT/tests/.tools}
 KAFKA_VERSION=4.3.1
 export TOOLS
 export PATH="$TOOLS/bin:$PATH"
-export GOTOOLCHAIN=local GOBIN="$TOOLS/bin" GOFLAGS="${GOFLAGS:--mod=mod}"
+export GOTOOLCHAIN=local GOBIN="$TOOLS/bin"
 
 say() { printf '%s\n' "$*"; }
 die() { printf '%s: %s\n' "${0##*/}" "$*" >&2; exit 1; }
