@@ -1,1 +1,24 @@
-//! The local write-ahead log: one log for all partitions, group commit, recovery.
+//! The local write-ahead log: one log for all partitions, group commit without a timer, recovery.
+//!
+//! [`WalBackend`] implements [`chronik_backend::StorageBackend`] over a directory of segment files. Read [`format`]
+//! for the bytes, `log` for how blocks are made, written and delivered, `log/recovery.rs` for how the end of a log is
+//! found after a crash. [`dump`] reads a log without opening it. What a record is, nobody here knows.
+
+mod backend;
+mod buffer;
+mod cache;
+mod disk;
+mod format;
+mod identity;
+mod log;
+mod metrics;
+mod objects;
+mod options;
+mod reader;
+mod scan;
+mod segments;
+#[cfg(test)]
+mod tests;
+
+pub use backend::WalBackend;
+pub use options::{Durability, FatalError, OnFatal, OpenError, WalOptions};

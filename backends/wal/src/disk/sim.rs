@@ -1,0 +1,498 @@
+//! A disk that keeps apart what is synced and what is not, and can lose power, fail or fill up.
+//!
+//! Everything that happens is recorded. [`Replay`] walks through the record and makes, at any step, a disk as a power
+//! cut could have left it: all that was synced, and of the rest any subset, with writes torn at sectors or pages.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use chronik_types::Entropy;
+use parking_lot::Mutex;
+
+use super::{Access, Disk, DiskFile, Persist};
+
+#[derive(Debug, Clone)]
+pub(crate) struct SimDisk {
+    inner: Arc<Mutex<Inner>>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    inodes: Vec<Vec<u8>>,
+    names: BTreeMap<String, usize>,
+    dirs: BTreeSet<String>,
+    record: Vec<Event>,
+    capacity: u64,
+    /// Writes and syncs until one fails; none fails at 0.
+    fail_in: u64,
+    boot: u64,
+    next_write: u64,
+}
+
+/// Something that happened. Marks are notes of a test about its own progress.
+#[derive(Debug, Clone)]
+pub(crate) enum Event {
+    Write {
+        inode: usize,
+        offset: u64,
+        bytes: Bytes,
+        id: u64,
+    },
+    /// A write has returned.
+    Written {
+        inode: usize,
+        id: u64,
+        durable: bool,
+    },
+    Allocate {
+        inode: usize,
+        len: u64,
+    },
+    Sync {
+        inode: usize,
+    },
+    Create {
+        path: String,
+        inode: usize,
+    },
+    Rename {
+        from: String,
+        to: String,
+    },
+    Remove {
+        path: String,
+    },
+    MakeDir {
+        path: String,
+    },
+    SyncDir {
+        path: String,
+    },
+    Mark(Mark),
+}
+
+/// Progress of a test.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Mark {
+    Submitted(u64),
+    Refused(u64),
+    Acknowledged { token: u64, position: u64 },
+    TrimWanted(u64),
+    PutBegun(u64),
+    PutDone(u64),
+    DeleteBegun(u64),
+    DeleteDone(u64),
+}
+
+#[derive(Debug)]
+struct SimFile {
+    inner: Arc<Mutex<Inner>>,
+    inode: usize,
+}
+
+impl SimDisk {
+    pub(crate) fn new() -> Self {
+        Self::with(Vec::new(), BTreeMap::new(), BTreeSet::new(), 1)
+    }
+
+    fn with(inodes: Vec<Vec<u8>>, names: BTreeMap<String, usize>, dirs: BTreeSet<String>, boot: u64) -> Self {
+        let inner = Inner {
+            inodes,
+            names,
+            dirs,
+            record: Vec::new(),
+            capacity: u64::MAX,
+            fail_in: 0,
+            boot,
+            next_write: 0,
+        };
+        Self { inner: Arc::new(Mutex::new(inner)) }
+    }
+
+    /// What allocated files may occupy together from now on.
+    pub(crate) fn set_capacity(&self, bytes: u64) {
+        self.inner.lock().capacity = bytes;
+    }
+
+    pub(crate) fn used(&self) -> u64 {
+        self.inner.lock().used()
+    }
+
+    /// The `nth` write or sync from now fails.
+    pub(crate) fn fail_in(&self, nth: u64) {
+        self.inner.lock().fail_in = nth;
+    }
+
+    pub(crate) fn mark(&self, mark: Mark) {
+        self.inner.lock().record.push(Event::Mark(mark));
+    }
+
+    pub(crate) fn record(&self) -> Vec<Event> {
+        self.inner.lock().record.clone()
+    }
+
+    /// Begins a write that [`SimDisk::finish`] ends.
+    pub(crate) fn begin(&self, path: &str, offset: u64, bytes: Bytes) -> (usize, u64) {
+        let mut inner = self.inner.lock();
+        let inode = inner.names[path];
+        (inode, inner.begin(inode, offset, bytes))
+    }
+
+    pub(crate) fn finish(&self, (inode, id): (usize, u64), durable: bool) {
+        self.inner.lock().record.push(Event::Written { inode, id, durable });
+    }
+
+    /// Everything as it is, as after the end of the process alone.
+    pub(crate) fn snapshot(&self) -> Self {
+        let inner = self.inner.lock();
+        Self::with(inner.inodes.clone(), inner.names.clone(), inner.dirs.clone(), inner.boot)
+    }
+
+    /// Changes a file behind the back of the log.
+    pub(crate) fn edit(&self, path: &str, edit: impl FnOnce(&mut Vec<u8>)) {
+        let mut inner = self.inner.lock();
+        let inode = inner.names[path];
+        edit(&mut inner.inodes[inode]);
+    }
+
+    pub(crate) fn swap_names(&self, a: &str, b: &str) {
+        let mut inner = self.inner.lock();
+        let (a_inode, b_inode) = (inner.names[a], inner.names[b]);
+        inner.names.insert(a.into(), b_inode);
+        inner.names.insert(b.into(), a_inode);
+    }
+}
+
+impl Inner {
+    fn used(&self) -> u64 {
+        self.names.values().map(|inode| self.inodes[*inode].len() as u64).sum()
+    }
+
+    fn begin(&mut self, inode: usize, offset: u64, bytes: Bytes) -> u64 {
+        overwrite(&mut self.inodes[inode], offset, &bytes);
+        let id = self.next_write;
+        self.next_write += 1;
+        self.record.push(Event::Write { inode, offset, bytes, id });
+        id
+    }
+
+    /// Counts a write or sync.
+    fn operation(&mut self) -> io::Result<()> {
+        match self.fail_in {
+            0 => Ok(()),
+            1 => {
+                self.fail_in = 0;
+                Err(io::Error::other("injected input/output error"))
+            }
+            _ => {
+                self.fail_in -= 1;
+                Ok(())
+            }
+        }
+    }
+}
+
+fn overwrite(content: &mut Vec<u8>, offset: u64, bytes: &[u8]) {
+    let from = usize::try_from(offset).expect("small");
+    let to = from + bytes.len();
+    if content.len() < to {
+        content.resize(to, 0);
+    }
+    content[from..to].copy_from_slice(bytes);
+}
+
+fn parent(path: &str) -> &str {
+    path.rsplit_once('/').map_or("", |(dir, _)| dir)
+}
+
+fn not_found() -> io::Error {
+    io::ErrorKind::NotFound.into()
+}
+
+impl Disk for SimDisk {
+    fn create(&self, path: &str, _access: Access) -> io::Result<Arc<dyn DiskFile>> {
+        let mut inner = self.inner.lock();
+        if inner.names.contains_key(path) {
+            return Err(io::ErrorKind::AlreadyExists.into());
+        }
+        if inner.used() >= inner.capacity {
+            return Err(io::ErrorKind::StorageFull.into());
+        }
+        inner.operation()?;
+        inner.inodes.push(Vec::new());
+        let inode = inner.inodes.len() - 1;
+        inner.names.insert(path.to_owned(), inode);
+        inner.record.push(Event::Create { path: path.to_owned(), inode });
+        Ok(Arc::new(SimFile { inner: Arc::clone(&self.inner), inode }))
+    }
+
+    fn open(&self, path: &str, _access: Access) -> io::Result<Arc<dyn DiskFile>> {
+        let inode = *self.inner.lock().names.get(path).ok_or_else(not_found)?;
+        Ok(Arc::new(SimFile { inner: Arc::clone(&self.inner), inode }))
+    }
+
+    fn rename(&self, from: &str, to: &str) -> io::Result<()> {
+        let mut inner = self.inner.lock();
+        if inner.names.contains_key(to) {
+            return Err(io::ErrorKind::AlreadyExists.into());
+        }
+        inner.operation()?;
+        let inode = inner.names.remove(from).ok_or_else(not_found)?;
+        inner.names.insert(to.to_owned(), inode);
+        inner.record.push(Event::Rename { from: from.to_owned(), to: to.to_owned() });
+        Ok(())
+    }
+
+    fn remove(&self, path: &str) -> io::Result<()> {
+        let mut inner = self.inner.lock();
+        inner.names.remove(path).ok_or_else(not_found)?;
+        inner.record.push(Event::Remove { path: path.to_owned() });
+        Ok(())
+    }
+
+    fn make_dir(&self, path: &str) -> io::Result<()> {
+        let mut inner = self.inner.lock();
+        if inner.dirs.insert(path.to_owned()) {
+            inner.record.push(Event::MakeDir { path: path.to_owned() });
+        }
+        Ok(())
+    }
+
+    fn list(&self, path: &str) -> io::Result<Vec<String>> {
+        let inner = self.inner.lock();
+        if !path.is_empty() && !inner.dirs.contains(path) {
+            return Err(not_found());
+        }
+        let all = inner.names.keys().chain(inner.dirs.iter());
+        let within = all.filter(|name| parent(name) == path && !name.is_empty());
+        Ok(within.map(|name| name.rsplit('/').next().unwrap_or_default().to_owned()).collect())
+    }
+
+    fn sync_dir(&self, path: &str) -> io::Result<()> {
+        let mut inner = self.inner.lock();
+        inner.operation()?;
+        if !path.is_empty() && !inner.dirs.contains(path) {
+            return Err(not_found());
+        }
+        inner.record.push(Event::SyncDir { path: path.to_owned() });
+        Ok(())
+    }
+
+    fn boot(&self) -> String {
+        self.inner.lock().boot.to_string()
+    }
+
+    fn show(&self, path: &str) -> String {
+        format!("sim/{path}")
+    }
+}
+
+impl DiskFile for SimFile {
+    fn len(&self) -> io::Result<u64> {
+        Ok(self.inner.lock().inodes[self.inode].len() as u64)
+    }
+
+    fn allocate(&self, len: u64) -> io::Result<()> {
+        let mut inner = self.inner.lock();
+        let more = len - inner.inodes[self.inode].len() as u64;
+        if inner.used() + more > inner.capacity {
+            return Err(io::ErrorKind::StorageFull.into());
+        }
+        inner.operation()?;
+        inner.inodes[self.inode].resize(usize::try_from(len).expect("small"), 0);
+        inner.record.push(Event::Allocate { inode: self.inode, len });
+        Ok(())
+    }
+
+    fn write(&self, offset: u64, bytes: &[u8], persist: Persist) -> io::Result<()> {
+        let mut inner = self.inner.lock();
+        let id = inner.begin(self.inode, offset, Bytes::copy_from_slice(bytes));
+        // A write that fails may have left its bytes all the same, but never a promise.
+        inner.operation()?;
+        inner.record.push(Event::Written { inode: self.inode, id, durable: persist == Persist::Now });
+        Ok(())
+    }
+
+    fn sync(&self) -> io::Result<()> {
+        let mut inner = self.inner.lock();
+        inner.operation()?;
+        inner.record.push(Event::Sync { inode: self.inode });
+        Ok(())
+    }
+
+    fn read(&self, offset: u64, into: &mut [u8]) -> io::Result<usize> {
+        let inner = self.inner.lock();
+        let content = &inner.inodes[self.inode];
+        let from = usize::try_from(offset).expect("small").min(content.len());
+        let len = into.len().min(content.len() - from);
+        into[..len].copy_from_slice(&content[from..from + len]);
+        Ok(len)
+    }
+}
+
+/// Walks through a record and knows at each step what is durable and what is not yet.
+#[derive(Debug, Clone)]
+pub(crate) struct Replay {
+    inodes: Vec<Inode>,
+    names: BTreeMap<String, usize>,
+    dirs: BTreeSet<String>,
+    /// Changes of names that no sync of their directory has covered.
+    pending: Vec<Event>,
+    boot: u64,
+}
+
+#[derive(Debug, Clone, Default)]
+struct Inode {
+    durable: Vec<u8>,
+    pending: Vec<Pending>,
+}
+
+#[derive(Debug, Clone)]
+enum Pending {
+    Write { offset: u64, bytes: Bytes, id: u64, returned: bool },
+    Allocate(u64),
+}
+
+impl Replay {
+    /// Starts with a disk whose content is durable, before anything in its record.
+    pub(crate) fn from(disk: &SimDisk) -> Self {
+        let inner = disk.inner.lock();
+        assert!(inner.record.is_empty(), "the record begins with an untouched disk");
+        let inodes = inner.inodes.iter();
+        let inodes = inodes.map(|content| Inode { durable: content.clone(), pending: Vec::new() });
+        let (names, dirs) = (inner.names.clone(), inner.dirs.clone());
+        Self { inodes: inodes.collect(), names, dirs, pending: Vec::new(), boot: inner.boot }
+    }
+
+    pub(crate) fn step(&mut self, event: &Event) {
+        match event {
+            Event::Write { inode, offset, bytes, id } => self.inodes[*inode].pending.push(Pending::Write {
+                offset: *offset,
+                bytes: bytes.clone(),
+                id: *id,
+                returned: false,
+            }),
+            Event::Written { inode, id: written, durable } => {
+                let Inode { durable: content, pending } = &mut self.inodes[*inode];
+                pending.retain_mut(|pending| match pending {
+                    Pending::Write { offset, bytes, id, .. } if id == written && *durable => {
+                        overwrite(content, *offset, bytes);
+                        false
+                    }
+                    Pending::Write { id, returned, .. } => {
+                        *returned |= id == written;
+                        true
+                    }
+                    Pending::Allocate(_) => true,
+                });
+            }
+            Event::Allocate { inode, len } => self.inodes[*inode].pending.push(Pending::Allocate(*len)),
+            Event::Sync { inode } => {
+                let Inode { durable: content, pending } = &mut self.inodes[*inode];
+                pending.retain(|pending| match pending {
+                    Pending::Write { offset, bytes, returned: true, .. } => {
+                        overwrite(content, *offset, bytes);
+                        false
+                    }
+                    Pending::Write { .. } => true,
+                    Pending::Allocate(len) => {
+                        content.resize(usize::try_from(*len).expect("small").max(content.len()), 0);
+                        false
+                    }
+                });
+            }
+            Event::Create { inode, .. } => {
+                self.inodes.resize_with(self.inodes.len().max(inode + 1), Inode::default);
+                self.pending.push(event.clone());
+            }
+            Event::Rename { .. } | Event::Remove { .. } | Event::MakeDir { .. } => {
+                self.pending.push(event.clone());
+            }
+            Event::SyncDir { path } => {
+                for change in std::mem::take(&mut self.pending) {
+                    if parent(changed_path(&change)) == path {
+                        change_name(&mut self.names, &mut self.dirs, &change);
+                    } else {
+                        self.pending.push(change);
+                    }
+                }
+            }
+            Event::Mark(_) => {}
+        }
+    }
+
+    /// A disk as a power cut could leave it here.
+    pub(crate) fn cut_power(&self, entropy: &Entropy) -> SimDisk {
+        // Mostly a coin for each, sometimes all or nothing, because the extremes are the likeliest in life.
+        let bias = entropy.below(4);
+        let survives = || match bias {
+            0 => true,
+            1 => false,
+            _ => entropy.below(2) == 0,
+        };
+        let mut names = self.names.clone();
+        let mut dirs = self.dirs.clone();
+        for change in self.pending.iter().filter(|_| survives()) {
+            change_name(&mut names, &mut dirs, change);
+        }
+        let content = |inode: &Inode| {
+            let mut content = inode.durable.clone();
+            for pending in inode.pending.iter().filter(|_| survives()) {
+                match pending {
+                    Pending::Write { offset, bytes, .. } => torn(&mut content, *offset, bytes, entropy),
+                    Pending::Allocate(len) => {
+                        content.resize(usize::try_from(*len).expect("small").max(content.len()), 0);
+                    }
+                }
+            }
+            content
+        };
+        let inodes = self.inodes.iter().map(content).collect();
+        // A name whose file never reached the disk cannot be there.
+        dirs.retain(|dir| parent(dir).is_empty() || self.dirs.contains(parent(dir)));
+        SimDisk::with(inodes, names, dirs, self.boot + 1)
+    }
+}
+
+fn changed_path(change: &Event) -> &str {
+    match change {
+        Event::Create { path, .. } | Event::Remove { path } | Event::MakeDir { path } => path,
+        Event::Rename { to, .. } => to,
+        other => panic!("not a change of a name: {other:?}"),
+    }
+}
+
+fn change_name(names: &mut BTreeMap<String, usize>, dirs: &mut BTreeSet<String>, change: &Event) {
+    match change {
+        Event::Create { path, inode } => drop(names.insert(path.clone(), *inode)),
+        Event::Rename { from, to } => {
+            // Without its old name on disk the file cannot get a new one.
+            if let Some(inode) = names.remove(from) {
+                names.insert(to.clone(), inode);
+            }
+        }
+        Event::Remove { path } => drop(names.remove(path)),
+        Event::MakeDir { path } => drop(dirs.insert(path.clone())),
+        other => panic!("not a change of a name: {other:?}"),
+    }
+}
+
+/// Applies a write whole or in part.
+fn torn(content: &mut Vec<u8>, offset: u64, bytes: &[u8], entropy: &Entropy) {
+    let unit = if entropy.below(2) == 0 { 512 } else { 4096 };
+    let units = bytes.len().div_ceil(unit) as u64;
+    let mode = entropy.below(3);
+    let until = entropy.below(units + 1);
+    for (number, piece) in (0..).zip(bytes.chunks(unit)) {
+        let there = match mode {
+            0 => true,
+            1 => number < until,
+            _ => entropy.below(2) == 0,
+        };
+        if there {
+            overwrite(content, offset + number * unit as u64, piece);
+        }
+    }
+}

@@ -1,0 +1,200 @@
+//! The log itself, without threads: what may be called from any of them.
+//!
+//! An append goes into the [`queue`]. A writer calls [`Log::take`], which makes a block of all that waits
+//! ([`build`]), writes it, and calls [`Log::complete`], which hands finished blocks to the follower in log order
+//! ([`deliver`]). [`housekeeping`] keeps the next segment ready and pages zeroed ahead of the writers; [`recovery`]
+//! finds the end of the log. Locks are taken in the order builder, queue, delivery; none is held while a block is
+//! written or the follower is called.
+
+mod build;
+mod deliver;
+mod housekeeping;
+mod open;
+mod queue;
+mod recovery;
+
+use std::fmt;
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use chronik_backend::Status;
+use chronik_types::Clock;
+use parking_lot::{Condvar, Mutex};
+use tokio::sync::Notify;
+
+use crate::buffer::Pool;
+use crate::cache::Cache;
+use crate::disk::{Disk, Persist};
+use crate::metrics::Metrics;
+use crate::segments::{Segment, Segments};
+use crate::{Durability, FatalError, OnFatal};
+
+use build::Builder;
+pub(crate) use build::Group;
+use deliver::Delivery;
+use queue::Queue;
+
+/// Settings that the log itself needs.
+pub(crate) struct Settings {
+    pub(crate) durability: Durability,
+    pub(crate) segment_bytes: u64,
+    pub(crate) writes_in_flight: usize,
+    /// With a write under way, another one starts when this much waits, so that groups grow.
+    pub(crate) second_write_bytes: u64,
+    pub(crate) cache_bytes: u64,
+    pub(crate) queue_bytes: u64,
+    /// Bytes that are zeroed ahead of the writers, and how many at once.
+    pub(crate) zero_ahead: u64,
+    pub(crate) zero_chunk: u64,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) on_fatal: OnFatal,
+}
+
+/// A log.
+pub(crate) struct Log {
+    pub(crate) disk: Arc<dyn Disk>,
+    pub(crate) settings: Settings,
+    pub(crate) metrics: Metrics,
+    pub(crate) cache: Cache,
+    pub(crate) segments: Segments,
+    pool: Arc<Pool>,
+    log_id: u64,
+    epoch: u64,
+    /// Whether the machine has run without interruption since the log was last opened.
+    same_boot: bool,
+    builder: Mutex<Builder>,
+    /// Wakes housekeeping; waits with `builder`.
+    housework: Condvar,
+    /// Held while the next segment is made, so that it is made once.
+    preparing: Mutex<()>,
+    queue: Mutex<Queue>,
+    /// Wakes writers; waits with `queue`.
+    work: Condvar,
+    delivery: Mutex<Delivery>,
+    /// Everything before it is acknowledged.
+    committed: AtomicU64,
+    /// Wakes futures that wait for the end.
+    ended: Notify,
+    damage: Mutex<Vec<String>>,
+}
+
+/// Where a log is in its life.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Phase {
+    /// Not followed yet.
+    Opened,
+    Running,
+    /// Writes what was accepted, then a mark.
+    Closing,
+    /// The mark is on its way.
+    Marking,
+    /// No thread does anything any more: closed, dropped or failed.
+    Ended,
+}
+
+impl fmt::Debug for Log {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Log").field("epoch", &self.epoch).finish_non_exhaustive()
+    }
+}
+
+impl Log {
+    /// Writes a block.
+    pub(crate) fn write(&self, group: &Group) -> io::Result<()> {
+        let persist = match self.settings.durability {
+            Durability::Fsync => Persist::Now,
+            Durability::Os => Persist::Later,
+        };
+        let began = self.settings.clock.monotonic();
+        group.file.write(group.offset, &group.block, persist)?;
+        let took = self.settings.clock.monotonic().saturating_sub(began);
+        self.metrics.write_seconds.observe(took.as_secs_f64());
+        Ok(())
+    }
+
+    /// Position after the last acknowledged entry.
+    pub(crate) fn committed(&self) -> u64 {
+        self.committed.load(Ordering::Acquire)
+    }
+
+    /// Position of the first segment.
+    pub(crate) fn start(&self) -> u64 {
+        self.segments.first().map_or(0, |segment| segment.start)
+    }
+
+    /// Stops without writing anything more.
+    pub(crate) fn stop(&self) {
+        self.end(&mut self.queue.lock());
+        // Housekeeping waits with the builder's lock; taking it once makes sure that it does not miss the change.
+        drop(self.builder.lock());
+        self.housework.notify_all();
+    }
+
+    fn end(&self, queue: &mut Queue) {
+        queue.phase = Phase::Ended;
+        self.work.notify_all();
+        self.ended.notify_waiters();
+    }
+
+    /// Ends the log after a failure. Nothing is acknowledged from here on.
+    pub(crate) fn fail(&self, error: FatalError) {
+        self.delivery.lock().failed = true;
+        let first = {
+            let mut queue = self.queue.lock();
+            !std::mem::replace(&mut queue.failed, true)
+        };
+        self.stop();
+        if first {
+            tracing::error!(%error, "the log has failed");
+            (self.settings.on_fatal)(error);
+        }
+    }
+
+    /// What a failed operation on a segment looks like.
+    fn fatal(
+        &self,
+        segment: &Segment,
+        operation: &'static str,
+        offset: u64,
+        source: io::Error,
+    ) -> FatalError {
+        FatalError { file: self.disk.show(&segment.name()), operation, offset, source }
+    }
+
+    /// Notes damage for [`Status::damage`] and the log.
+    pub(crate) fn note_damage(&self, file: &str, offset: u64, reason: &str) {
+        tracing::error!(file, offset, reason, "damage in the log");
+        let line = format!("{file}: damaged at byte {offset}: {reason}");
+        let mut damage = self.damage.lock();
+        // A spot that is read again and again is one damage; the list must not grow without end.
+        if damage.len() < DAMAGE_LINES && !damage.contains(&line) {
+            damage.push(line);
+        }
+    }
+
+    /// The parts of the status that the log knows.
+    pub(crate) fn status(&self) -> Status {
+        let (bytes_queued, full) = {
+            let queue = self.queue.lock();
+            (queue.waiting_bytes() + queue.writing_bytes(), queue.no_space())
+        };
+        Status {
+            backend: "wal",
+            bytes_used: self.segments.bytes(self.settings.segment_bytes),
+            segments: self.segments.all().len() as u64,
+            bytes_queued,
+            bytes_cached: self.cache.bytes(),
+            full,
+            damage: self.damage.lock().clone(),
+            ..Status::default()
+        }
+    }
+
+    fn now(&self) -> Duration {
+        self.settings.clock.monotonic()
+    }
+}
+
+const DAMAGE_LINES: usize = 100;

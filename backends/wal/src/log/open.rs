@@ -1,0 +1,88 @@
+//! Opens a directory: which log it is, in which epoch, and which segments there are.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+
+use chronik_types::Entropy;
+use parking_lot::{Condvar, Mutex};
+use tokio::sync::Notify;
+
+use super::{Builder, Delivery, Log, Queue, Settings};
+use crate::OpenError;
+use crate::buffer::Pool;
+use crate::cache::Cache;
+use crate::disk::Disk;
+use crate::identity::{self, Found, Identity};
+use crate::metrics::Metrics;
+use crate::segments::{self, Segment, Segments};
+
+impl Log {
+    /// Opens the log in a directory, or begins one. Reads headers only.
+    pub(crate) fn open(
+        disk: Arc<dyn Disk>,
+        settings: Settings,
+        entropy: &Entropy,
+    ) -> Result<Self, OpenError> {
+        let found = segments::find(disk.as_ref())?;
+        let mut damage = Vec::new();
+        let boot = disk.boot();
+        let mut identity = match Identity::read(disk.as_ref())? {
+            Found::Identity(identity) => identity,
+            Found::Missing if found.is_empty() => Identity::draw(entropy, boot.clone()),
+            Found::Missing => rebuild(disk.as_ref(), &found, "the file is missing", &mut damage)?,
+            Found::Damaged => rebuild(disk.as_ref(), &found, "no valid content", &mut damage)?,
+        };
+        let same_boot = identity.boot == boot && !boot.is_empty();
+        identity.epoch += 1;
+        identity.boot = boot;
+        identity.write(disk.as_ref())?;
+        let pool = Arc::new(Pool::default());
+        let failed = |source: io::Error| OpenError::io("read", &disk.show(""), source);
+        let segments = Segments::new(Arc::clone(&disk), Arc::clone(&pool), identity.log_id, found);
+        Ok(Self {
+            segments: segments.map_err(failed)?,
+            metrics: Metrics::default(),
+            cache: Cache::new(settings.cache_bytes),
+            pool,
+            log_id: identity.log_id,
+            epoch: identity.epoch,
+            same_boot,
+            builder: Mutex::new(Builder::default()),
+            housework: Condvar::new(),
+            preparing: Mutex::new(()),
+            queue: Mutex::new(Queue::default()),
+            work: Condvar::new(),
+            delivery: Mutex::new(Delivery::default()),
+            committed: AtomicU64::new(0),
+            ended: Notify::new(),
+            damage: Mutex::new(damage),
+            settings,
+            disk,
+        })
+    }
+}
+
+/// Makes up for a lost `format` file from what the segments say.
+fn rebuild(
+    disk: &dyn Disk,
+    found: &[(Segment, Option<u64>)],
+    reason: &str,
+    damage: &mut Vec<String>,
+) -> Result<Identity, OpenError> {
+    let file = disk.show(identity::NAME);
+    let Some(log_id) = found.iter().find_map(|(_, log_id)| *log_id) else {
+        return Err(OpenError::Damaged {
+            file,
+            offset: 0,
+            reason: format!("{reason}, and no segment to go by"),
+        });
+    };
+    let newest = found.iter().map(|(segment, _)| segment.epoch).max().unwrap_or_default();
+    tracing::error!(file, reason, "damage in the log: the file is made again");
+    damage.push(format!("{file}: damaged at byte 0: {reason}; made again from the segments"));
+    // How often the log was opened after its newest segment was made is not known; epochs must not be used twice.
+    Ok(Identity { log_id, epoch: newest.saturating_add(EPOCHS_SKIPPED), boot: String::new() })
+}
+
+const EPOCHS_SKIPPED: u64 = 1_000_000;

@@ -1,0 +1,277 @@
+//! Finds the end of the log and hands what is before it to the follower.
+//!
+//! Blocks are read in order until one does not fit. What lies behind decides what that means. If a later block of the
+//! same or a newer epoch says that everything up to here had been acknowledged, an acknowledged block is damaged:
+//! nothing is changed and the log cannot be followed. If nothing says so, it is the torn tail of a run that was
+//! interrupted: nobody was told of it, and the log goes on in its place. Damage of data alone is reported and passed
+//! over, because the entries that order it are intact.
+//!
+//! With `os` durability the claim of a later block is worth something only if the machine has run all the time.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use chronik_backend::{Committed, DataRef, FollowError, Follower, Position};
+
+use super::build::{Active, Target};
+use super::housekeeping::Zeroing;
+use super::{Log, Phase};
+use crate::Durability;
+use crate::disk::{Access, Persist};
+use crate::format::{BlockHeader, Defect, PAGE, mark};
+use crate::scan::{Before, Block, Scan, Step, claim};
+use crate::segments::Segment;
+
+/// Where the log ends.
+#[derive(Debug)]
+struct Tail {
+    segment: Arc<Segment>,
+    /// Byte in its file.
+    at: u64,
+    /// Header checksum of the last block.
+    previous: u32,
+    has_entries: bool,
+}
+
+impl Log {
+    /// Delivers everything from `from` on, repairs a torn tail, and starts to take appends. Returns the end.
+    pub(crate) fn recover(
+        &self,
+        from: Position,
+        mut follower: Box<dyn Follower>,
+    ) -> Result<Position, FollowError> {
+        {
+            let mut queue = self.queue.lock();
+            if queue.phase != Phase::Opened || std::mem::replace(&mut queue.followed, true) {
+                return Err(FollowError::AlreadyFollowed);
+            }
+        }
+        let tail = match self.boundary(from)? {
+            Some(first) => self.replay(first, follower.as_mut())?,
+            None => self.begin()?,
+        };
+        let end =
+            self.resume_at(tail, follower.as_mut()).map_err(|source| self.io_error("repair", source))?;
+        self.committed.store(end, Ordering::Release);
+        self.start_delivery(follower);
+        let mut queue = self.queue.lock();
+        if queue.phase == Phase::Opened {
+            queue.phase = Phase::Running;
+        }
+        Ok(Position::new(end))
+    }
+
+    /// The segment that starts at `from`; `None` when there is no log yet.
+    fn boundary(&self, from: Position) -> Result<Option<Arc<Segment>>, FollowError> {
+        let Some(first) = self.segments.first() else {
+            return if from == Position::ZERO {
+                Ok(None)
+            } else {
+                Err(FollowError::NotABoundary { asked: from })
+            };
+        };
+        if from.get() < first.start {
+            return Err(FollowError::Trimmed { start: Position::new(first.start), asked: from });
+        }
+        let found = self.segments.starting_at(from.get());
+        found.map(Some).ok_or(FollowError::NotABoundary { asked: from })
+    }
+
+    /// The first segment of a new log.
+    fn begin(&self) -> Result<Tail, FollowError> {
+        let created = self.segments.create(0, self.settings.segment_bytes, self.epoch);
+        let segment = created.map_err(|source| self.io_error("create a segment in", source))?.segment;
+        self.metrics.segments_created.inc();
+        Ok(Tail { segment, at: PAGE, previous: 0, has_entries: false })
+    }
+
+    /// Reads segment after segment to the end.
+    fn replay(&self, first: Arc<Segment>, follower: &mut dyn Follower) -> Result<Tail, FollowError> {
+        let mut segment = first;
+        // The chain reaches into the segment before; where there is none it begins with 0.
+        let mut before = Before { previous: (segment.start == 0).then_some(0), epoch: 0 };
+        loop {
+            if let Some(defect) = segment.defect {
+                return Err(self.damaged(&segment, 0, &defect.to_string()));
+            }
+            before.epoch = before.epoch.max(segment.epoch);
+            let file = self.disk.open(&segment.name(), Access::Read);
+            let file = file.map_err(|source| self.read_error(&segment, source))?;
+            let len = file.len().map_err(|source| self.read_error(&segment, source))?;
+            if len < segment.bytes {
+                // The size was durable before the segment had its name.
+                let reason = format!("the file has {len} bytes of {}", segment.bytes);
+                return Err(self.damaged(&segment, len, &reason));
+            }
+            let mut scan = Scan::new(file, self.log_id, (segment.start, segment.bytes), before);
+            let (sealed, has_entries) = self.replay_segment(&segment, &mut scan, follower)?;
+            before = scan.before();
+            if !sealed {
+                let previous = before.previous.unwrap_or_default();
+                return Ok(Tail { segment, at: scan.at(), previous, has_entries });
+            }
+            follower.sealed(Position::new(segment.end()));
+            // The segment after it was there before the seal was written.
+            let next = self.segments.starting_at(segment.end());
+            segment = next.ok_or_else(|| self.missing(&segment))?;
+        }
+    }
+
+    /// Delivers the blocks of a segment; tells whether it was sealed, and whether it has entries.
+    fn replay_segment(
+        &self,
+        segment: &Arc<Segment>,
+        scan: &mut Scan,
+        follower: &mut dyn Follower,
+    ) -> Result<(bool, bool), FollowError> {
+        let mut has_entries = false;
+        loop {
+            let (at, before) = (scan.at(), scan.before());
+            match scan.step().map_err(|source| self.read_error(segment, source))? {
+                Step::Block(block) => {
+                    if !block.intact {
+                        if !self.is_acknowledged(segment, at, block.header.end(), before.epoch)? {
+                            self.report_tail(segment, at, Defect::DataChecksum);
+                            scan.retreat(at, before);
+                            return Ok((false, has_entries));
+                        }
+                        let file = self.disk.show(&segment.name());
+                        self.note_damage(&file, at, &Defect::DataChecksum.to_string());
+                    }
+                    has_entries |= block.header.entries > 0;
+                    deliver(&block, follower);
+                    if block.header.has(mark::SEAL) {
+                        return Ok((true, has_entries));
+                    }
+                }
+                Step::Defect(defect) => {
+                    // Where nothing was written, nothing can have been acknowledged beyond the block before.
+                    let position = segment.start + at + 1;
+                    if self.is_acknowledged(segment, at, position, before.epoch)? {
+                        return Err(self.damaged(segment, at, &defect.to_string()));
+                    }
+                    self.report_tail(segment, at, defect);
+                    return Ok((false, has_entries));
+                }
+            }
+        }
+    }
+
+    /// Whether a block behind `at` proves that everything before `position` had been acknowledged.
+    fn is_acknowledged(
+        &self,
+        segment: &Arc<Segment>,
+        at: u64,
+        position: u64,
+        epoch: u64,
+    ) -> Result<bool, FollowError> {
+        let later = self.segments.all().into_iter().filter(|later| later.start > segment.start);
+        for candidate in std::iter::once(Arc::clone(segment)).chain(later) {
+            let read = |source| self.read_error(&candidate, source);
+            let file = self.disk.open(&candidate.name(), Access::Read).map_err(read)?;
+            let from = if candidate.start == segment.start { at } else { PAGE };
+            let span = (candidate.start, candidate.bytes);
+            let found = claim(&file, self.log_id, span, from, (position, epoch), self.same_boot);
+            if found.map_err(read)?.is_some() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    fn report_tail(&self, segment: &Segment, at: u64, defect: Defect) {
+        // Zeros, or what an earlier use of the file left, are how every log ends.
+        if !matches!(defect, Defect::NoHeader | Defect::Misplaced(_) | Defect::Stale(_) | Defect::Short) {
+            let file = self.disk.show(&segment.name());
+            tracing::warn!(file, at, %defect, "torn tail: an interrupted write that was never acknowledged is dropped");
+        }
+    }
+
+    /// Makes the end of the log durable as it was found, marks the new epoch, and readies the builder.
+    fn resume_at(&self, tail: Tail, follower: &mut dyn Follower) -> io::Result<u64> {
+        let Tail { segment, mut at, mut previous, mut has_entries } = tail;
+        for later in self.segments.all().into_iter().rev().filter(|later| later.start > segment.start) {
+            self.segments.remove(&later, self.settings.segment_bytes)?;
+        }
+        // What was read may have been in the page cache only.
+        for earlier in self.segments.all().into_iter().rev().take(2) {
+            self.disk.open(&earlier.name(), Access::Plain)?.sync()?;
+        }
+        let file = self.disk.open(&segment.name(), Access::Log)?;
+        let mut target = Target { segment, file, zeroing: Arc::new(Zeroing::new(at)) };
+        if at + 2 * PAGE > target.segment.bytes {
+            let created =
+                self.segments.create(target.segment.end(), self.settings.segment_bytes, self.epoch)?;
+            previous = self.write_mark(&target, at, previous, mark::OPEN | mark::SEAL)?;
+            target = Target::new(created);
+            follower.sealed(Position::new(target.segment.start));
+            (at, has_entries) = (PAGE, false);
+        } else {
+            previous = self.write_mark(&target, at, previous, mark::OPEN)?;
+            at += PAGE;
+            target.zeroing.reserve(at);
+        }
+        let end = target.segment.start + at;
+        let mut builder = self.builder.lock();
+        builder.previous = previous;
+        builder.active = Some(Active { target, at, has_entries });
+        Ok(end)
+    }
+
+    /// Writes a block without entries, durable when it returns whatever the settings say.
+    fn write_mark(&self, target: &Target, at: u64, previous: u32, marks: u16) -> io::Result<u32> {
+        let position = target.segment.start + at;
+        let mut header = BlockHeader {
+            // Everything before has been synced, and so is this block, whatever the durability.
+            marks,
+            epoch: self.epoch,
+            position,
+            committed: position,
+            previous,
+            ..BlockHeader::default()
+        };
+        let mut block = self.pool.get(usize::try_from(PAGE).unwrap_or_default());
+        block.as_mut().fill(0);
+        header.encode(self.log_id, block.as_mut());
+        target.file.write(at, block.as_ref(), Persist::Now)?;
+        if self.settings.durability == Durability::Os {
+            target.file.sync()?;
+        }
+        Ok(header.crc)
+    }
+
+    fn damaged(&self, segment: &Segment, offset: u64, reason: &str) -> FollowError {
+        let file = self.disk.show(&segment.name());
+        self.note_damage(&file, offset, reason);
+        FollowError::Damaged { file, offset, reason: reason.to_owned() }
+    }
+
+    fn missing(&self, before: &Segment) -> FollowError {
+        let file = self.disk.show(&crate::format::segment_name(before.end()));
+        let reason = format!("the file is missing, and {} says that it follows", before.name());
+        self.note_damage(&file, 0, &reason);
+        FollowError::Damaged { file, offset: 0, reason }
+    }
+
+    fn read_error(&self, segment: &Segment, source: io::Error) -> FollowError {
+        FollowError::Io { context: format!("cannot read {}", self.disk.show(&segment.name())), source }
+    }
+
+    fn io_error(&self, what: &str, source: io::Error) -> FollowError {
+        FollowError::Io { context: format!("cannot {what} {}", self.disk.show("")), source }
+    }
+}
+
+fn deliver(block: &Block, follower: &mut dyn Follower) {
+    let committed = |found: &crate::format::MetaEntry| Committed {
+        position: Position::new(found.position),
+        token: None,
+        entry: found.entry.clone(),
+        data: DataRef { at: Position::new(found.data_at), len: found.data_len },
+    };
+    let group: Vec<Committed> = block.entries.iter().map(committed).collect();
+    if !group.is_empty() {
+        follower.committed(&group);
+    }
+}

@@ -1,0 +1,218 @@
+//! Reads the blocks of one segment file in order and says where they stop making sense.
+//!
+//! The scan verifies everything that ties a block to its place: position, epoch, chain and all checksums. What a
+//! defect means, a torn tail or damage, is decided by its callers with the help of [`claim`].
+
+use std::io;
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use crate::disk::DiskFile;
+use crate::format::{BLOCK_HEADER, BlockHeader, Defect, MetaEntry, PAGE, crc32c, decode_meta, mark};
+
+/// Reads one segment.
+#[derive(Debug)]
+pub(crate) struct Scan {
+    window: Window,
+    log_id: u64,
+    /// Position of the segment, and its size.
+    start: u64,
+    bytes: u64,
+    /// Where the next block should begin, as a byte in the file.
+    at: u64,
+    /// Checksum that the next block repeats; unknown at the start of a scan.
+    previous: Option<u32>,
+    /// The next block is not older.
+    epoch: u64,
+}
+
+/// One step of a scan.
+#[derive(Debug)]
+pub(crate) enum Step {
+    Block(Block),
+    /// There is no valid block here. The scan does not move.
+    Defect(Defect),
+}
+
+/// A block whose header and entries are intact.
+#[derive(Debug)]
+pub(crate) struct Block {
+    pub(crate) header: BlockHeader,
+    /// Byte in the file.
+    pub(crate) offset: u64,
+    pub(crate) entries: Vec<MetaEntry>,
+    /// Whether the data has the right checksum.
+    pub(crate) intact: bool,
+}
+
+/// What precedes the first block of a scan.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Before {
+    pub(crate) previous: Option<u32>,
+    pub(crate) epoch: u64,
+}
+
+impl Scan {
+    /// Starts behind the header of a segment.
+    pub(crate) fn new(
+        file: Arc<dyn DiskFile>,
+        log_id: u64,
+        (start, bytes): (u64, u64),
+        before: Before,
+    ) -> Self {
+        let Before { previous, epoch } = before;
+        Self { window: Window::new(file), log_id, start, bytes, at: PAGE, previous, epoch }
+    }
+
+    /// Byte in the file where the next block should begin.
+    pub(crate) fn at(&self) -> u64 {
+        self.at
+    }
+
+    /// What the next block must follow.
+    pub(crate) fn before(&self) -> Before {
+        Before { previous: self.previous, epoch: self.epoch }
+    }
+
+    /// The next block, or why there is none.
+    pub(crate) fn step(&mut self) -> io::Result<Step> {
+        match self.block()? {
+            Ok(block) => {
+                self.at += block.header.length();
+                self.previous = Some(block.header.crc);
+                self.epoch = block.header.epoch;
+                Ok(Step::Block(block))
+            }
+            Err(defect) => Ok(Step::Defect(defect)),
+        }
+    }
+
+    /// Takes back a block, so that the scan ends before it.
+    pub(crate) fn retreat(&mut self, at: u64, before: Before) {
+        self.at = at;
+        self.previous = before.previous;
+        self.epoch = before.epoch;
+    }
+
+    /// Moves on to the next place where a block header of this or a later epoch stands, for a reader that wants what
+    /// follows a defect. `false` when there is none.
+    pub(crate) fn resume(&mut self) -> io::Result<bool> {
+        let mut at = self.at + PAGE;
+        while at < self.bytes {
+            let position = self.start + at;
+            let Some(bytes) = self.window.get(at, BLOCK_HEADER)? else { break };
+            if BlockHeader::decode(self.log_id, position, bytes).is_ok_and(|found| found.epoch >= self.epoch)
+            {
+                self.at = at;
+                self.previous = None;
+                return Ok(true);
+            }
+            at += PAGE;
+        }
+        Ok(false)
+    }
+
+    fn block(&mut self) -> io::Result<Result<Block, Defect>> {
+        let (offset, position) = (self.at, self.start + self.at);
+        if offset + PAGE > self.bytes {
+            return Ok(Err(Defect::Short));
+        }
+        let Some(bytes) = self.window.get(offset, BLOCK_HEADER)? else { return Ok(Err(Defect::Short)) };
+        let header = match BlockHeader::decode(self.log_id, position, bytes) {
+            Ok(header) => header,
+            Err(defect) => return Ok(Err(defect)),
+        };
+        if let Err(defect) = self.check(&header) {
+            return Ok(Err(defect));
+        }
+        let lengths = (usize::try_from(header.meta_len), usize::try_from(header.data_len));
+        let (Ok(meta_len), Ok(data_len)) = lengths else { return Ok(Err(Defect::Short)) };
+        let Some(body) = self.window.get(offset + BLOCK_HEADER as u64, meta_len + data_len)? else {
+            return Ok(Err(Defect::Short));
+        };
+        let (meta, data) = body.split_at(meta_len.min(body.len()));
+        if crc32c(meta) != header.meta_crc {
+            return Ok(Err(Defect::MetaChecksum));
+        }
+        let intact = crc32c(data) == header.data_crc;
+        let entries = decode_meta(&header, &Bytes::copy_from_slice(meta));
+        Ok(entries.map(|entries| Block { header, offset, entries, intact }))
+    }
+
+    /// Whether the block belongs here.
+    fn check(&self, header: &BlockHeader) -> Result<(), Defect> {
+        if header.epoch < self.epoch {
+            return Err(Defect::Stale(header.epoch));
+        }
+        if self.previous.is_some_and(|previous| previous != header.previous) {
+            return Err(Defect::Unchained);
+        }
+        let fits = self.bytes.checked_sub(self.at).is_some_and(|room| header.length() <= room);
+        if fits { Ok(()) } else { Err(Defect::Short) }
+    }
+}
+
+/// Looks behind `at` for proof that everything before `position` had been acknowledged: a header of this log, not
+/// older than `epoch`, that says so. Claims that hold only as long as the machine runs count if `unsynced` does.
+pub(crate) fn claim(
+    file: &Arc<dyn DiskFile>,
+    log_id: u64,
+    (start, bytes): (u64, u64),
+    at: u64,
+    (position, epoch): (u64, u64),
+    unsynced: bool,
+) -> io::Result<Option<u64>> {
+    let mut window = Window::new(Arc::clone(file));
+    let mut at = at;
+    while at < bytes {
+        let Some(found) = window.get(at, BLOCK_HEADER)? else { break };
+        if let Ok(header) = BlockHeader::decode(log_id, start + at, found)
+            && header.epoch >= epoch
+            && header.committed >= position
+            && (unsynced || !header.has(mark::UNSYNCED))
+        {
+            return Ok(Some(start + at));
+        }
+        at += PAGE;
+    }
+    Ok(None)
+}
+
+/// A stretch of a file in memory.
+#[derive(Debug)]
+struct Window {
+    file: Arc<dyn DiskFile>,
+    offset: u64,
+    bytes: Vec<u8>,
+    filled: usize,
+}
+
+const WINDOW: usize = 1 << 20;
+
+impl Window {
+    fn new(file: Arc<dyn DiskFile>) -> Self {
+        Self { file, offset: 0, bytes: Vec::new(), filled: 0 }
+    }
+
+    /// `len` bytes at `offset`; `None` when the file ends before.
+    fn get(&mut self, offset: u64, len: usize) -> io::Result<Option<&[u8]>> {
+        let held = |window: &Self| {
+            let from = usize::try_from(offset.checked_sub(window.offset)?).ok()?;
+            let to = from.checked_add(len)?;
+            (to <= window.filled).then_some((from, to))
+        };
+        if held(self).is_none() {
+            // A length that lies must not make us allocate what the file does not have.
+            let left = self.file.len()?.saturating_sub(offset);
+            if u64::try_from(len).map_or(true, |len| left < len) {
+                return Ok(None);
+            }
+            let wanted = usize::try_from(left).map_or(WINDOW, |left| left.min(WINDOW)).max(len);
+            self.bytes.resize(wanted, 0);
+            self.offset = offset;
+            self.filled = self.file.read(offset, &mut self.bytes)?;
+        }
+        Ok(held(self).and_then(|(from, to)| self.bytes.get(from..to)))
+    }
+}

@@ -1,0 +1,78 @@
+//! The suite that every backend runs, over the simulated disk and over real files.
+
+use std::sync::Arc;
+
+use chronik_backend::StorageBackend;
+use chronik_backend::conformance::{SEGMENT_BYTES, Subject};
+
+use super::options;
+use crate::disk::Disk;
+use crate::disk::sim::SimDisk;
+use crate::{Durability, WalBackend};
+
+struct Simulated(SimDisk);
+
+impl Subject for Simulated {
+    fn open(&mut self) -> Arc<dyn StorageBackend> {
+        let disk: Arc<dyn Disk> = Arc::new(self.0.clone());
+        Arc::new(WalBackend::open_on(disk, options("sim".as_ref(), SEGMENT_BYTES)).expect("open"))
+    }
+
+    fn kill(&mut self) {}
+
+    fn fail_next_write(&mut self) -> bool {
+        self.0.fail_in(1);
+        true
+    }
+
+    fn leave_space(&mut self, bytes: u64) -> bool {
+        self.0.set_capacity(self.0.used() + bytes);
+        true
+    }
+}
+
+mod simulated {
+    use super::{SimDisk, Simulated};
+    chronik_backend::conformance_tests!(Simulated(SimDisk::new()));
+}
+
+struct Files {
+    dir: tempfile::TempDir,
+    durability: Durability,
+    direct_io: bool,
+}
+
+impl Files {
+    fn new(durability: Durability, direct_io: bool) -> Self {
+        Self { dir: tempfile::tempdir().expect("a directory"), durability, direct_io }
+    }
+}
+
+impl Subject for Files {
+    fn open(&mut self) -> Arc<dyn StorageBackend> {
+        let mut options = options(self.dir.path(), SEGMENT_BYTES);
+        options.durability = self.durability;
+        options.direct_io = self.direct_io;
+        Arc::new(WalBackend::open(options).expect("open"))
+    }
+
+    fn kill(&mut self) {}
+
+    fn fail_next_write(&mut self) -> bool {
+        false
+    }
+
+    fn leave_space(&mut self, _bytes: u64) -> bool {
+        false
+    }
+}
+
+mod direct {
+    use super::{Durability, Files};
+    chronik_backend::conformance_tests!(Files::new(Durability::Fsync, true));
+}
+
+mod buffered_os {
+    use super::{Durability, Files};
+    chronik_backend::conformance_tests!(Files::new(Durability::Os, false));
+}
