@@ -1,1 +1,43 @@
 //! Produce, fetch and administration over a storage backend and the state machine.
+//!
+//! [`Broker`] is the core that protocol handlers call. What a client asks to change becomes an entry in the journal; the
+//! applier follows the journal, has the state decide, makes the decision visible to readers and answers who waits. Records
+//! are read through per-partition indexes of the journal. Nothing here knows a wire format but that of record batches.
+//!
+//! Read `broker`, then `produce` and `applier` for the way in, `read` and `index` for the way out. `retention` and
+//! `checkpoint` keep the journal short.
+
+mod applier;
+mod broker;
+mod catalog;
+mod change;
+mod checkpoint;
+mod checksum;
+mod configs;
+mod core;
+mod halt;
+mod index;
+mod list_offsets;
+mod metrics;
+mod options;
+mod partition;
+mod produce;
+mod read;
+mod retention;
+mod segments;
+mod topic;
+mod upkeep;
+mod waiters;
+mod watch;
+
+pub use broker::{ActiveProducer, Broker};
+pub use change::ChangeError;
+pub use halt::Halt;
+pub use list_offsets::{ListedOffset, OffsetSpec};
+pub use metrics::Metrics;
+pub use options::{BrokerOptions, OpenError};
+pub use partition::Partition;
+pub use produce::{ProduceBatch, ProduceError, ProduceRequest, Produced, Submitted};
+pub use read::{ReadError, ReadRequest, Records};
+pub use topic::Topic;
+pub use watch::Watch;

@@ -1,0 +1,278 @@
+//! The broker core: opening it, and what can be asked of it without waiting.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+
+use chronik_backend::{Status, StorageBackend};
+use chronik_config::Settings;
+use chronik_config::kafka::DynamicConfigs;
+use chronik_state::{Change, Outcome, State};
+use chronik_types::{ClusterId, Entropy, NodeId, ProducerEpoch, ProducerId, Sequence, TimestampMs, TopicId};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+
+use crate::applier::Applier;
+use crate::catalog::PartsByPartition;
+use crate::checkpoint::{self, Checkpoint, Checkpointer};
+use crate::configs::EffectiveConfigs;
+use crate::core::Core;
+use crate::index::IndexCache;
+use crate::{BrokerOptions, ChangeError, Halt, Metrics, OpenError, Partition, Topic, Watch, upkeep};
+
+/// The broker core: produce, read and administration over a storage backend and the state machine. Shared as `Arc`.
+pub struct Broker {
+    pub(crate) core: Arc<Core>,
+    pub(crate) backend: Arc<dyn StorageBackend>,
+    pub(crate) index_cache: Arc<IndexCache>,
+    pub(crate) entropy: Entropy,
+    cluster_id: ClusterId,
+    node_id: NodeId,
+    /// Room for records on their way to storage, in KiB.
+    room: Arc<Semaphore>,
+    room_kib: u32,
+    /// Ends the upkeep tasks when it says so, or goes.
+    stop: watch::Sender<bool>,
+}
+
+impl fmt::Debug for Broker {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Broker").field("cluster_id", &self.cluster_id).finish_non_exhaustive()
+    }
+}
+
+/// An idempotent producer of a partition, as DescribeProducers shows it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ActiveProducer {
+    /// The producer.
+    pub producer_id: ProducerId,
+    /// Its newest epoch.
+    pub producer_epoch: ProducerEpoch,
+    /// The sequence of its last record.
+    pub last_sequence: Sequence,
+    /// The greatest timestamp of its last batch.
+    pub last_timestamp: TimestampMs,
+}
+
+/// Opening and closing.
+impl Broker {
+    /// Opens the broker core over a backend: loads the newest checkpoint that is whole, replays what comes after it, names
+    /// the cluster at its first start, and starts the upkeep tasks on the present runtime, which has to live as long as
+    /// the broker.
+    ///
+    /// # Errors
+    /// [`OpenError`]; nothing was changed in storage then, except perhaps that the cluster was named.
+    pub async fn open(
+        options: BrokerOptions,
+        backend: Arc<dyn StorageBackend>,
+    ) -> Result<Arc<Self>, OpenError> {
+        let metrics = Arc::new(Metrics::default());
+        let index_cache = Arc::new(IndexCache::new(options.index_cache_bytes, Arc::clone(&metrics)));
+        let start = checkpoint::choose(&*backend, &index_cache).await?;
+        let node_id = NodeId::new(options.settings.kafka.node_id);
+        let configs = EffectiveConfigs::new(options.settings.clone());
+        let core = Arc::new(Core::new(configs, metrics, Arc::clone(&options.clock)));
+        let covered = start.follow_from;
+        if let Some(checkpoint) = start.checkpoint {
+            restore(&core, node_id, checkpoint);
+        }
+        follow(&core, node_id, &backend, covered).await?;
+
+        let room_kib = u32::try_from(options.append_room_bytes / 1024).unwrap_or(u32::MAX).max(1);
+        let checkpointer =
+            Checkpointer::new(Arc::clone(&core), Arc::clone(&backend), Arc::clone(&index_cache), covered);
+        let mut broker = Self {
+            core,
+            backend,
+            index_cache,
+            entropy: options.entropy,
+            cluster_id: ClusterId::new(""),
+            node_id,
+            room: Arc::new(Semaphore::new(usize::try_from(room_kib).unwrap_or(usize::MAX))),
+            room_kib,
+            stop: watch::Sender::new(false),
+        };
+        broker.cluster_id = broker.name_cluster(options.settings.kafka.cluster_id.as_deref()).await?;
+        let broker = Arc::new(broker);
+        upkeep::start(&broker, checkpointer, &broker.stop);
+        Ok(broker)
+    }
+
+    /// The name that the cluster has; at the first start it gets one.
+    async fn name_cluster(&self, wanted: Option<&str>) -> Result<ClusterId, OpenError> {
+        let known = self.state(|state| state.cluster_id().cloned());
+        if let Some(known) = known {
+            if wanted.is_some_and(|wanted| wanted != known.as_str()) {
+                tracing::warn!(cluster_id = %known, "the cluster keeps the id it was given at its first start");
+            }
+            return Ok(known);
+        }
+        // The entry that names the cluster is the first of its journal.
+        if self.state(|state| state.applied().is_some()) {
+            return Err(OpenError::NoCheckpoint { start: self.backend.start() });
+        }
+        let cluster_id = wanted.map_or_else(|| ClusterId::random(&self.entropy), ClusterId::new);
+        match self.propose(Change::NameCluster { cluster_id }).await {
+            Ok(Outcome::ClusterNamed(cluster_id)) => Ok(cluster_id),
+            Ok(_) => Err(OpenError::Name(ChangeError::Stopped)),
+            Err(error) => Err(OpenError::Name(error)),
+        }
+    }
+
+    /// Ends the upkeep tasks, commits what was accepted and closes storage. Produces and changes are refused from then on.
+    pub async fn close(&self) {
+        self.stop.send_replace(true);
+        self.backend.close().await;
+    }
+
+    /// Resolves when the journal says something that this process cannot follow: it has to end then. Never, if it does
+    /// not.
+    pub async fn halted(&self) -> Arc<Halt> {
+        self.core.until_halted().await
+    }
+}
+
+/// Takes over what a checkpoint knows.
+fn restore(core: &Core, node: NodeId, checkpoint: Checkpoint) {
+    let mut parts = PartsByPartition::new();
+    for segment in checkpoint.segments {
+        let mut live = 0;
+        for (at, part) in segment.parts {
+            // What is not in the state cannot be given up later either, and must not keep the segment.
+            if checkpoint.state.partition(at).is_some() {
+                live += 1;
+                parts.entry(at).or_default().push(part);
+            }
+        }
+        core.segments.restore(segment.start, segment.end, live);
+    }
+    let state = checkpoint.state;
+    core.configs.set_brokers(state.default_broker_configs(), state.broker_configs(node));
+    core.catalog.restore(&state, &mut parts, |configs| core.configs.topic(configs));
+    core.catalog.measure(&core.metrics);
+    *core.state.lock() = state;
+}
+
+/// Replays the journal from `from` on, and has its further entries applied as they come.
+async fn follow(
+    core: &Arc<Core>,
+    node: NodeId,
+    backend: &Arc<dyn StorageBackend>,
+    from: chronik_backend::Position,
+) -> Result<(), OpenError> {
+    let applier = Applier::new(Arc::clone(core), node, from);
+    let backend = Arc::clone(backend);
+    tokio::task::spawn_blocking(move || backend.follow(from, Box::new(applier)))
+        .await?
+        .map_err(OpenError::Follow)?;
+    match core.halted() {
+        Some(halt) => Err(OpenError::Halted(halt)),
+        None => Ok(()),
+    }
+}
+
+/// Queries.
+impl Broker {
+    /// The id of the cluster.
+    pub fn cluster_id(&self) -> &ClusterId {
+        &self.cluster_id
+    }
+
+    /// The id of this gateway.
+    pub fn node_id(&self) -> NodeId {
+        self.node_id
+    }
+
+    /// The topic of that name.
+    pub fn topic(&self, name: &str) -> Option<Arc<Topic>> {
+        self.core.catalog.named(name)
+    }
+
+    /// The topic with that id.
+    pub fn topic_by_id(&self, id: TopicId) -> Option<Arc<Topic>> {
+        self.core.catalog.by_id(id)
+    }
+
+    /// All topics in the order of their names.
+    pub fn topics(&self) -> Vec<Arc<Topic>> {
+        self.core.catalog.all()
+    }
+
+    /// How many topics there are.
+    pub fn topic_count(&self) -> usize {
+        self.core.catalog.counts().0
+    }
+
+    /// How many partitions there are, over all topics.
+    pub fn partition_count(&self) -> usize {
+        self.core.catalog.counts().1
+    }
+
+    /// The settings with the dynamic broker configs in force.
+    pub fn settings(&self) -> Arc<Settings> {
+        self.core.configs.settings()
+    }
+
+    /// The dynamic broker configs, of all brokers and of this one.
+    pub fn dynamic_configs(&self) -> Arc<DynamicConfigs> {
+        self.core.configs.dynamic()
+    }
+
+    /// Asks something of the state under its lock, which the applier needs too: be quick.
+    pub fn state<T>(&self, ask: impl FnOnce(&State) -> T) -> T {
+        ask(&self.core.state.lock())
+    }
+
+    /// The idempotent producers of a partition that have not expired, in the order of their ids.
+    pub fn producers(&self, partition: &Partition) -> Vec<ActiveProducer> {
+        let state = self.core.state.lock();
+        let producers = state.partition(partition.topic_partition()).into_iter().flat_map(|p| p.producers());
+        producers
+            .map(|(producer_id, producer)| ActiveProducer {
+                producer_id,
+                producer_epoch: producer.epoch(),
+                last_sequence: producer.last_sequence(),
+                last_timestamp: producer.last_timestamp(),
+            })
+            .collect()
+    }
+
+    /// Whether any producer's last append was before that time.
+    pub(crate) fn has_producers_inactive_since(&self, inactive_before: TimestampMs) -> bool {
+        let state = self.core.state.lock();
+        let mut partitions = state.topics().flat_map(|topic| topic.partitions());
+        partitions.any(|partition| {
+            partition.producers().any(|(_, producer)| producer.last_append() < inactive_before)
+        })
+    }
+
+    /// Bytes that each topic's partitions hold, by the index of the partition.
+    pub fn partition_sizes(&self, topic: &Topic) -> BTreeMap<i32, u64> {
+        topic.partitions().iter().map(|partition| (partition.index().get(), partition.size_bytes())).collect()
+    }
+
+    /// Facts about storage.
+    pub fn storage(&self) -> Status {
+        self.backend.status()
+    }
+
+    /// The metrics of the broker core.
+    pub fn metrics(&self) -> &Metrics {
+        &self.core.metrics
+    }
+
+    /// Starts to watch partitions for appends. Make the watch before reading, so that none is missed.
+    pub fn watch(&self, partitions: Vec<Arc<Partition>>) -> Watch {
+        Watch::new(partitions, self.core.metrics.waiting_fetches.clone())
+    }
+
+    pub(crate) fn core_handle(&self) -> Arc<Core> {
+        Arc::clone(&self.core)
+    }
+
+    /// Waits for room for that many bytes on their way to storage. Those who wait are served in order.
+    pub(crate) async fn room(&self, bytes: usize) -> Option<OwnedSemaphorePermit> {
+        let kib = u32::try_from(bytes.div_ceil(1024)).unwrap_or(u32::MAX).min(self.room_kib);
+        // The semaphore is never closed.
+        Arc::clone(&self.room).acquire_many_owned(kib).await.ok()
+    }
+}

@@ -1,0 +1,9 @@
+//! Checkpoints: what makes a start short, and trimming of the journal possible.
+
+mod format;
+mod load;
+mod write;
+
+pub(crate) use format::Checkpoint;
+pub(crate) use load::choose;
+pub(crate) use write::Checkpointer;

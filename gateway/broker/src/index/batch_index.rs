@@ -1,0 +1,152 @@
+//! All parts of one partition, oldest first.
+
+use chronik_backend::Position;
+use chronik_types::{Offset, TimestampMs};
+
+use super::{BatchEntry, Entries, Part, Selection};
+
+/// Where the batches of a partition lie. Changed by the applier and the checkpointer only, under the partition's lock.
+#[derive(Debug, Default)]
+pub(crate) struct BatchIndex {
+    parts: Vec<Part>,
+    /// Bytes of the first part that lie below the log start.
+    dead_bytes: u64,
+}
+
+/// What a search in one part came to.
+#[derive(Debug)]
+pub(crate) struct Found {
+    /// Where the search goes on: the offset after the last record of the part.
+    pub(crate) next_offset: Offset,
+    /// What was found.
+    pub(crate) entries: FoundEntries,
+}
+
+/// The entries, or where they are.
+#[derive(Debug)]
+pub(crate) enum FoundEntries {
+    /// The entries themselves.
+    Here(Vec<BatchEntry>),
+    /// They have to be looked up in the index object of a segment.
+    Stored(StoredPart),
+    /// Their index object is damaged.
+    Lost,
+}
+
+/// Where to find the entries of a part that is not resident.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct StoredPart {
+    /// Start of the journal segment.
+    pub(crate) segment: Position,
+    /// Number of the first row in the index object.
+    pub(crate) first: u32,
+    /// How many rows.
+    pub(crate) count: u32,
+}
+
+impl BatchIndex {
+    /// The index that a checkpoint describes.
+    pub(crate) fn from_parts(parts: Vec<Part>) -> Self {
+        Self { parts, dead_bytes: 0 }
+    }
+
+    /// Adds a batch that lies in the segment at `segment`; true when it is the first of the partition there.
+    pub(crate) fn push(&mut self, segment: Position, entry: BatchEntry) -> bool {
+        if let Some(last) = self.parts.last_mut()
+            && last.segment == segment
+            && last.push(entry)
+        {
+            return false;
+        }
+        if self.parts.is_empty() {
+            // Most partitions of a large cluster have one part; four would be the default.
+            self.parts.reserve_exact(1);
+        }
+        self.parts.push(Part::starting_with(segment, entry));
+        true
+    }
+
+    /// Gives up what lies wholly below `log_start`; returns the segments in which nothing of the partition is left.
+    pub(crate) fn advance(&mut self, log_start: Offset) -> Vec<Position> {
+        let dead = self.parts.partition_point(|part| part.next_offset <= log_start);
+        let gone = self.parts.drain(..dead).map(|part| part.segment).collect();
+        self.dead_bytes = self.parts.first().map_or(0, |part| part.dead_bytes(log_start));
+        gone
+    }
+
+    /// Gives up everything; returns the segments it had.
+    pub(crate) fn clear(&mut self) -> Vec<Position> {
+        self.dead_bytes = 0;
+        std::mem::take(&mut self.parts).into_iter().map(|part| part.segment).collect()
+    }
+
+    /// Bytes of the batches at or above the log start. Of a part whose entries are not in memory all bytes count.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.parts.iter().map(|part| part.bytes).sum::<u64>().saturating_sub(self.dead_bytes)
+    }
+
+    /// The parts, oldest first.
+    pub(crate) fn parts(&self) -> &[Part] {
+        &self.parts
+    }
+
+    /// Searches the part that holds `from`, or the first one after it; `None` when nothing lies there.
+    pub(crate) fn search(&self, from: Offset, selection: Selection) -> Option<Found> {
+        self.parts_from(from).first().map(|part| part.search(from, selection))
+    }
+
+    /// Where to start looking for a timestamp of at least that, at or above `from`; `None` when no part has any.
+    pub(crate) fn first_part_not_older(&self, from: Offset, at_least: TimestampMs) -> Option<Offset> {
+        let part = self.parts_from(from).iter().find(|part| part.max_timestamp >= at_least)?;
+        Some(part.first_offset.max(from))
+    }
+
+    /// The first of the parts with the greatest timestamp, at or above `from`: where it starts, and that timestamp.
+    pub(crate) fn newest_part(&self, from: Offset) -> Option<(Offset, TimestampMs)> {
+        let newer = |a: &'_ Part, b: &'_ Part| b.max_timestamp > a.max_timestamp;
+        let newest = self.parts_from(from).iter().reduce(|a, b| if newer(a, b) { b } else { a })?;
+        Some((newest.first_offset.max(from), newest.max_timestamp))
+    }
+
+    /// The part that starts exactly at `from`, if all of it fits into `bytes`: where it ends, and its bytes.
+    pub(crate) fn whole_part(&self, from: Offset, bytes: u64) -> Option<(Offset, u64)> {
+        let part = self.parts_from(from).first()?;
+        (part.first_offset == from && part.bytes <= bytes).then_some((part.next_offset, part.bytes))
+    }
+
+    fn parts_from(&self, from: Offset) -> &[Part] {
+        let at = self.parts.partition_point(|part| part.next_offset <= from);
+        self.parts.get(at..).unwrap_or_default()
+    }
+
+    /// The entries in a segment that are still resident.
+    pub(crate) fn resident(&self, segment: Position) -> Option<&[BatchEntry]> {
+        self.parts.iter().find(|part| part.segment == segment).and_then(|part| match &part.entries {
+            Entries::Resident(entries) => Some(entries.as_slice()),
+            Entries::Stored { .. } | Entries::Lost => None,
+        })
+    }
+
+    /// Drops the entries of a segment whose index object is durable and has them at row `first`.
+    pub(crate) fn stored(&mut self, segment: Position, first: u32) {
+        let Some(part) = self.parts.iter_mut().find(|part| part.segment == segment) else { return };
+        if let Entries::Resident(entries) = &part.entries {
+            let count = u32::try_from(entries.len()).unwrap_or(u32::MAX);
+            part.entries = Entries::Stored { first, count };
+        }
+    }
+}
+
+impl Part {
+    /// Searches this part from `from` on.
+    pub(crate) fn search(&self, from: Offset, selection: Selection) -> Found {
+        let entries = match &self.entries {
+            Entries::Resident(entries) => FoundEntries::Here(selection.apply(entries.as_slice(), from)),
+            Entries::Stored { first, count } => {
+                FoundEntries::Stored(StoredPart { segment: self.segment, first: *first, count: *count })
+            }
+            Entries::Lost => FoundEntries::Lost,
+        };
+        Found { next_offset: self.next_offset, entries }
+    }
+}

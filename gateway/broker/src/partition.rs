@@ -1,0 +1,200 @@
+//! One partition as the hot paths see it: its offsets, where its batches lie, who watches it.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicI64, AtomicU64, Ordering};
+
+use chronik_backend::Position;
+use chronik_config::kafka::TopicConfigs;
+use chronik_state::Configs;
+use chronik_types::{LeaderEpoch, Offset, PartitionIndex, TopicId, TopicName, TopicPartition};
+use parking_lot::{Mutex, MutexGuard};
+
+use crate::index::{BatchEntry, BatchIndex};
+use crate::watch::Watcher;
+
+/// What all partitions of a topic share.
+#[derive(Debug)]
+pub(crate) struct TopicCell {
+    pub(crate) name: TopicName,
+    pub(crate) id: TopicId,
+    configs: Mutex<CellConfigs>,
+    deleted: AtomicBool,
+}
+
+#[derive(Debug)]
+struct CellConfigs {
+    effective: Arc<TopicConfigs>,
+    overrides: Arc<Configs>,
+}
+
+impl TopicCell {
+    pub(crate) fn new(
+        name: TopicName,
+        id: TopicId,
+        effective: Arc<TopicConfigs>,
+        overrides: Arc<Configs>,
+    ) -> Self {
+        let configs = Mutex::new(CellConfigs { effective, overrides });
+        Self { name, id, configs, deleted: AtomicBool::new(false) }
+    }
+
+    pub(crate) fn configs(&self) -> Arc<TopicConfigs> {
+        Arc::clone(&self.configs.lock().effective)
+    }
+
+    pub(crate) fn overrides(&self) -> Arc<Configs> {
+        Arc::clone(&self.configs.lock().overrides)
+    }
+
+    pub(crate) fn set_configs(&self, effective: Arc<TopicConfigs>, overrides: Arc<Configs>) {
+        *self.configs.lock() = CellConfigs { effective, overrides };
+    }
+
+    pub(crate) fn is_deleted(&self) -> bool {
+        self.deleted.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn delete(&self) {
+        self.deleted.store(true, Ordering::Release);
+    }
+}
+
+/// One partition. It stays readable through its `Arc` after its topic was deleted; reads and appends then answer so.
+#[derive(Debug)]
+pub struct Partition {
+    topic: Arc<TopicCell>,
+    index: PartitionIndex,
+    leader_epoch: AtomicI32,
+    log_start: AtomicI64,
+    high_watermark: AtomicI64,
+    size_bytes: AtomicU64,
+    batches: Mutex<BatchIndex>,
+    watchers: Mutex<Vec<Arc<Watcher>>>,
+}
+
+impl Partition {
+    /// A partition as the state has it, with what is known of its batches.
+    pub(crate) fn restored(
+        topic: Arc<TopicCell>,
+        index: PartitionIndex,
+        state: &chronik_state::Partition,
+        batches: BatchIndex,
+    ) -> Self {
+        Self {
+            topic,
+            index,
+            leader_epoch: AtomicI32::new(state.leader_epoch().get()),
+            log_start: AtomicI64::new(state.log_start_offset().get()),
+            high_watermark: AtomicI64::new(state.end_offset().get()),
+            size_bytes: AtomicU64::new(batches.bytes()),
+            batches: Mutex::new(batches),
+            watchers: Mutex::new(Vec::new()),
+        }
+    }
+
+    /// The topic's name.
+    pub fn topic_name(&self) -> &TopicName {
+        &self.topic.name
+    }
+
+    /// The partition within its topic.
+    pub fn index(&self) -> PartitionIndex {
+        self.index
+    }
+
+    /// Its identity in the cluster.
+    pub fn topic_partition(&self) -> TopicPartition {
+        TopicPartition::new(self.topic.id, self.index)
+    }
+
+    /// The effective configs of its topic at this moment.
+    pub fn configs(&self) -> Arc<TopicConfigs> {
+        self.topic.configs()
+    }
+
+    /// Whether its topic has been deleted.
+    pub fn is_deleted(&self) -> bool {
+        self.topic.is_deleted()
+    }
+
+    /// The first offset that can be read.
+    pub fn log_start_offset(&self) -> Offset {
+        Offset::new(self.log_start.load(Ordering::Acquire))
+    }
+
+    /// The offset of the next record; everything below it is durable.
+    pub fn high_watermark(&self) -> Offset {
+        Offset::new(self.high_watermark.load(Ordering::Acquire))
+    }
+
+    /// The first offset that may belong to an open transaction. Without transactions this is the high watermark.
+    pub fn last_stable_offset(&self) -> Offset {
+        self.high_watermark()
+    }
+
+    /// The present leader epoch.
+    pub fn leader_epoch(&self) -> LeaderEpoch {
+        LeaderEpoch::new(self.leader_epoch.load(Ordering::Acquire))
+    }
+
+    /// Bytes of its batches from the log start on. After a restart a part of what lies just below the log start may be
+    /// counted with it.
+    pub fn size_bytes(&self) -> u64 {
+        self.size_bytes.load(Ordering::Relaxed)
+    }
+}
+
+/// What the applier and the upkeep tasks do with it.
+impl Partition {
+    pub(crate) fn batches(&self) -> MutexGuard<'_, BatchIndex> {
+        self.batches.lock()
+    }
+
+    /// Takes in a batch; true when it is the first of the partition in that segment.
+    pub(crate) fn append(&self, segment: Position, entry: BatchEntry, leader_epoch: LeaderEpoch) -> bool {
+        let first = self.batches.lock().push(segment, entry);
+        self.size_bytes.fetch_add(u64::from(entry.len), Ordering::Relaxed);
+        self.leader_epoch.store(leader_epoch.get(), Ordering::Release);
+        // Last: whoever sees the new watermark finds the batch.
+        self.high_watermark.store(entry.next_offset().get(), Ordering::Release);
+        first
+    }
+
+    /// Raises the log start; returns the segments in which nothing of the partition is left.
+    pub(crate) fn advance_log_start(&self, log_start: Offset) -> Vec<Position> {
+        let mut batches = self.batches.lock();
+        // First: whoever finds no batch sees why.
+        self.log_start.store(log_start.get(), Ordering::Release);
+        let gone = batches.advance(log_start);
+        self.size_bytes.store(batches.bytes(), Ordering::Relaxed);
+        gone
+    }
+
+    /// Gives up all batches of a deleted topic; returns the segments that held some.
+    pub(crate) fn clear(&self) -> Vec<Position> {
+        let mut batches = self.batches.lock();
+        self.size_bytes.store(0, Ordering::Relaxed);
+        batches.clear()
+    }
+
+    pub(crate) fn add_watcher(&self, watcher: &Arc<Watcher>) {
+        self.watchers.lock().push(Arc::clone(watcher));
+    }
+
+    pub(crate) fn remove_watcher(&self, watcher: &Arc<Watcher>) {
+        let mut watchers = self.watchers.lock();
+        watchers.retain(|other| !Arc::ptr_eq(other, watcher));
+        if watchers.is_empty() {
+            *watchers = Vec::new();
+        }
+    }
+
+    /// Tells everybody who watches of `bytes` more in a commit group; those that the group meets first are added to `met`.
+    pub(crate) fn notify(&self, bytes: u64, group: u64, met: &mut Vec<Arc<Watcher>>) {
+        for watcher in &*self.watchers.lock() {
+            if watcher.add(bytes, group) {
+                met.push(Arc::clone(watcher));
+            }
+        }
+    }
+}

@@ -1,0 +1,204 @@
+//! Reading records of a partition from an offset on.
+//!
+//! The index says where the batches lie, the backend gives their bytes: from memory without a copy, or from the medium,
+//! in which case the checksum of the batch is verified before anybody sees it.
+
+mod error;
+mod gather;
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use chronik_types::{IsolationLevel, Offset};
+use chronik_wire::batch::RecordBatch;
+
+pub use error::ReadError;
+
+use crate::index::{BatchEntry, FoundEntries, Selection};
+use crate::{Broker, Partition};
+use gather::Gather;
+
+/// What to read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ReadRequest {
+    /// The first offset wanted. The answer starts with the batch that holds it.
+    pub from: Offset,
+    /// The most bytes wanted. Batches are always whole.
+    pub max_bytes: usize,
+    /// Whether the first batch is wanted even when it is larger than `max_bytes` (KIP-74).
+    pub min_one_batch: bool,
+    /// How far to read: to the high watermark, or to the last stable offset.
+    pub isolation: IsolationLevel,
+}
+
+/// What was read.
+#[derive(Clone, Debug, Default)]
+pub struct Records {
+    /// The batches, one after the other, in pieces that are not contiguous in memory.
+    pub segments: Vec<Bytes>,
+    /// Their bytes.
+    pub bytes: usize,
+    /// How many batches there are.
+    pub batches: u64,
+    /// Where to read on: the offset after the last record, or the one asked for when there are none.
+    pub next_offset: Offset,
+    /// The first offset of the partition at that moment.
+    pub log_start_offset: Offset,
+    /// The offset after the last record at that moment.
+    pub high_watermark: Offset,
+    /// The last stable offset at that moment.
+    pub last_stable_offset: Offset,
+}
+
+impl Broker {
+    /// Reads whole batches from the one that holds `from` on. There are none at the end of the partition, and when the
+    /// first is too large and not wanted.
+    ///
+    /// # Errors
+    /// [`ReadError`]. A batch that cannot be read is an error only where it is the first; else the answer ends before it.
+    /// Cancel safe.
+    pub async fn read(&self, partition: &Arc<Partition>, request: ReadRequest) -> Result<Records, ReadError> {
+        let limit = self.check_range(partition, request)?;
+        let mut gather = Gather::default();
+        let mut next = request.from;
+        while next < limit && gather.bytes() < request.max_bytes.max(1) {
+            let left = request.max_bytes - gather.bytes().min(request.max_bytes);
+            let first = gather.batches() == 0;
+            let step =
+                self.read_part(partition, next, limit, left, first && request.min_one_batch, &mut gather);
+            match step.await {
+                Ok(Some(read_to)) => next = read_to,
+                Ok(None) => break,
+                Err(_) if gather.batches() > 0 => break,
+                Err(error) => return Err(self.explain(partition, request.from, error)),
+            }
+        }
+        self.core.metrics.fetched_bytes.inc_by(u64::try_from(gather.bytes()).unwrap_or(u64::MAX));
+        self.core.metrics.fetched_batches.inc_by(gather.batches());
+        Ok(Records {
+            bytes: gather.bytes(),
+            batches: gather.batches(),
+            segments: gather.finish(),
+            next_offset: next,
+            log_start_offset: partition.log_start_offset(),
+            high_watermark: partition.high_watermark(),
+            last_stable_offset: partition.last_stable_offset(),
+        })
+    }
+
+    /// The offset up to which may be read; an error when `from` is out of range.
+    fn check_range(&self, partition: &Partition, request: ReadRequest) -> Result<Offset, ReadError> {
+        if partition.is_deleted() {
+            return Err(ReadError::TopicDeleted);
+        }
+        let high_watermark = partition.high_watermark();
+        let log_start_offset = partition.log_start_offset();
+        if request.from < log_start_offset || request.from > high_watermark {
+            let offset = request.from;
+            return Err(ReadError::OffsetOutOfRange { offset, log_start_offset, high_watermark });
+        }
+        Ok(match request.isolation {
+            IsolationLevel::ReadUncommitted => high_watermark,
+            IsolationLevel::ReadCommitted => partition.last_stable_offset(),
+        })
+    }
+
+    /// Reads from one part; returns where the next read starts, or `None` when nothing more may be added.
+    async fn read_part(
+        &self,
+        partition: &Arc<Partition>,
+        from: Offset,
+        limit: Offset,
+        max_bytes: usize,
+        take_first: bool,
+        gather: &mut Gather,
+    ) -> Result<Option<Offset>, ReadError> {
+        let max = u64::try_from(max_bytes).unwrap_or(u64::MAX);
+        let Some((_, entries)) = self.search(partition, from, Selection::Bytes { max }).await? else {
+            return Ok(None);
+        };
+        let mut next = None;
+        for entry in entries {
+            let whole = entry.next_offset() <= limit;
+            let fits = u64::from(entry.len) <= max || (take_first && next.is_none());
+            if !whole || !fits {
+                break;
+            }
+            // A hole: the index of what lies between is lost.
+            if next.is_none() && entry.base_offset > from {
+                return Err(ReadError::index(from, None));
+            }
+            if let Err(error) = self.read_batch(partition, &entry, gather).await {
+                return if next.is_some() { Ok(next) } else { Err(error) };
+            }
+            next = Some(entry.next_offset());
+        }
+        Ok(next)
+    }
+
+    async fn read_batch(
+        &self,
+        partition: &Partition,
+        entry: &BatchEntry,
+        gather: &mut Gather,
+    ) -> Result<(), ReadError> {
+        let bytes = self.batch_bytes(entry).await?;
+        gather
+            .add(&bytes, entry.base_offset, partition.leader_epoch())
+            .map_err(|source| self.corrupt(entry, source))
+    }
+
+    /// The bytes of a batch as it was appended, whole and with a checksum that is right.
+    pub(crate) async fn batch_bytes(&self, entry: &BatchEntry) -> Result<Bytes, ReadError> {
+        if let Some(bytes) = self.backend.cached(entry.data()) {
+            return Ok(bytes);
+        }
+        self.core.metrics.cold_batches.inc();
+        let offset = entry.base_offset;
+        let read = self.backend.read(entry.data()).await;
+        let bytes = read.map_err(|source| ReadError::Storage { offset, source })?;
+        let batch = RecordBatch::parse(bytes).map_err(|source| self.corrupt(entry, source))?;
+        batch.verify_crc().map_err(|source| self.corrupt(entry, source))?;
+        Ok(batch.into_bytes())
+    }
+
+    fn corrupt(&self, entry: &BatchEntry, source: chronik_wire::batch::BatchError) -> ReadError {
+        self.core.metrics.corrupt_batches.inc();
+        ReadError::Corrupt { offset: entry.base_offset, at: entry.at, source }
+    }
+
+    /// Searches the part that holds `from`, or the first one after it: where the search goes on, and what was found.
+    pub(crate) async fn search(
+        &self,
+        partition: &Partition,
+        from: Offset,
+        selection: Selection,
+    ) -> Result<Option<(Offset, Vec<BatchEntry>)>, ReadError> {
+        let found = partition.batches().search(from, selection);
+        let Some(found) = found else { return Ok(None) };
+        let entries = match found.entries {
+            FoundEntries::Here(entries) => entries,
+            FoundEntries::Lost => return Err(ReadError::index(from, None)),
+            FoundEntries::Stored(part) => {
+                let loaded = self.index_cache.load(&*self.backend, part.segment).await;
+                let object = loaded.map_err(|error| ReadError::index(from, Some(error)))?;
+                let rows = object.rows(part.first, part.count).ok_or_else(|| ReadError::index(from, None))?;
+                selection.apply(&rows, from)
+            }
+        };
+        Ok(Some((found.next_offset, entries)))
+    }
+
+    /// What was wrong, seen from now: what could not be read may have been given up in the meantime.
+    fn explain(&self, partition: &Partition, from: Offset, error: ReadError) -> ReadError {
+        let log_start_offset = partition.log_start_offset();
+        if partition.is_deleted() {
+            ReadError::TopicDeleted
+        } else if from < log_start_offset {
+            let high_watermark = partition.high_watermark();
+            ReadError::OffsetOutOfRange { offset: from, log_start_offset, high_watermark }
+        } else {
+            error
+        }
+    }
+}

@@ -1,0 +1,104 @@
+//! The tasks behind a broker core: retention, expiry of producers, indexes and checkpoints.
+//!
+//! Each holds the core only while it works, so that dropping the last handle ends it.
+
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use chronik_types::TimestampMs;
+use tokio::sync::watch;
+
+use crate::Broker;
+use crate::checkpoint::Checkpointer;
+
+/// How long after a failure indexes and checkpoints are tried again.
+const RETRY: Duration = Duration::from_secs(10);
+
+/// Starts the tasks on the present runtime. They end when `stop` does.
+pub(crate) fn start(broker: &Arc<Broker>, checkpointer: Checkpointer, stop: &watch::Sender<bool>) {
+    let until = stop.subscribe();
+    tokio::spawn(stoppable(retention(Arc::downgrade(broker)), until.clone()));
+    tokio::spawn(stoppable(producer_expiry(Arc::downgrade(broker)), until.clone()));
+    tokio::spawn(stoppable(checkpoints(broker.core_handle(), checkpointer), until));
+}
+
+async fn stoppable(task: impl Future<Output = ()>, mut stop: watch::Receiver<bool>) {
+    tokio::select! {
+        () = task => {}
+        // An error says that the sender is gone, and with it the broker.
+        _ = stop.wait_for(|stop| *stop) => {}
+    }
+}
+
+async fn retention(broker: Weak<Broker>) {
+    loop {
+        let Some(interval) = broker.upgrade().map(|broker| broker.settings().topics.retention_check_interval)
+        else {
+            return;
+        };
+        tokio::time::sleep(interval).await;
+        let Some(broker) = broker.upgrade() else { return };
+        if let Err(error) = broker.run_retention().await {
+            tracing::warn!(%error, "retention could not give up records");
+        }
+    }
+}
+
+async fn producer_expiry(broker: Weak<Broker>) {
+    loop {
+        let Some(interval) =
+            broker.upgrade().map(|broker| broker.settings().limits.producer_id_expiration_check_interval)
+        else {
+            return;
+        };
+        tokio::time::sleep(interval).await;
+        let Some(broker) = broker.upgrade() else { return };
+        if let Err(error) = broker.run_producer_expiry().await {
+            tracing::warn!(%error, "idle producers could not be forgotten");
+        }
+    }
+}
+
+async fn checkpoints(core: Arc<crate::core::Core>, mut checkpointer: Checkpointer) {
+    loop {
+        match checkpointer.run().await {
+            Ok(()) => tokio::select! {
+                () = core.sealed.added.notified() => {}
+                () = core.reclaim.notified() => {}
+            },
+            Err(error) => {
+                tracing::warn!(%error, "indexes and checkpoints could not be written; trying again");
+                tokio::time::sleep(RETRY).await;
+            }
+        }
+    }
+}
+
+impl Broker {
+    /// Gives up records that retention no longer keeps, and ends the open segment of the journal when nothing in it can
+    /// be read any more, so that its space comes back. Runs by itself every `retention_check_interval`.
+    ///
+    /// # Errors
+    /// When storage does not take the change.
+    pub async fn run_retention(&self) -> Result<(), crate::ChangeError> {
+        self.retain().await?;
+        if self.core.segments.active_is_dead() {
+            self.backend.seal();
+        }
+        Ok(())
+    }
+
+    /// Forgets idempotent producers that have been idle for `producer_id_expiration`. Runs by itself every
+    /// `producer_id_expiration_check_interval`.
+    ///
+    /// # Errors
+    /// When storage does not take the change.
+    pub async fn run_producer_expiry(&self) -> Result<(), crate::ChangeError> {
+        let inactive_before: TimestampMs =
+            self.core.clock.now().saturating_sub(self.settings().limits.producer_id_expiration);
+        if self.has_producers_inactive_since(inactive_before) {
+            self.expire_producers(inactive_before).await?;
+        }
+        Ok(())
+    }
+}
