@@ -6,17 +6,21 @@
 
 mod check;
 mod error;
+mod import;
 pub mod kafka;
 mod load;
 mod sections;
+mod text;
 mod values;
 
 pub use error::{ConfigError, ConfigErrors, Origin, Origins};
+pub use import::{ImportError, import_properties};
 pub use load::{CONFIG_VARIABLE, Loaded, Sources};
 pub use sections::{
     AdminSettings, GroupSettings, KafkaSettings, LimitSettings, LogSettings, MemorySettings, Settings,
     StorageSettings, TopicSettings, TransactionSettings, WalSettings,
 };
+pub use text::{check_file, default_text, show_text};
 pub use values::{
     Backend, BrokerCompression, ByteSize, CleanupPolicy, ConsumerAssignor, ConsumerMigration, Durability,
     HostPort, Listener, LogFormat, Millis, RebalanceProtocol, ReplicationFactorPolicy, SecurityProtocol,

@@ -18,7 +18,6 @@ mod topic_keys;
 pub use alter::{
     AlterOp, Alteration, alter_broker, alter_group, alter_topic, check_broker, check_topic, replacement,
 };
-pub(crate) use broker_keys::View;
 pub use broker_keys::{BrokerConfigKey, broker_key, broker_keys};
 pub use definition::{ConfigType, Definition, Refusal};
 pub use describe::{

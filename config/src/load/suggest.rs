@@ -1,14 +1,19 @@
 //! Finds the key that was probably meant.
 
-use crate::sections::keys;
+use crate::sections::{Key, keys};
 
 /// The known key nearest to `path`, unless all are far from it.
 pub(super) fn nearest_key(path: &str) -> Option<String> {
     let name = path.rsplit('.').next().unwrap_or(path);
-    // The right name in the wrong section is nearer than any misspelling.
-    let score = |known: &crate::sections::Key| {
+    let score = |known: &Key| {
         let whole = distance(path, &known.path());
-        if known.name == name { whole.min(1) } else { whole }
+        match known.name {
+            // The right name in the wrong section is nearer than any misspelling,
+            same if same == name => whole.min(1),
+            // and so is the beginning of a name in the right one.
+            longer if longer.starts_with(name) && path.starts_with(known.section) => whole.min(2),
+            _ => whole,
+        }
     };
     let (score, key) = keys().map(|key| (score(key), key)).min_by_key(|(score, _)| *score)?;
     (score <= (path.len() / 4).max(2)).then(|| key.path())
@@ -52,6 +57,7 @@ mod tests {
         assert_eq!(nearest_key("storage.wal.durabilty").as_deref(), Some("storage.wal.durability"));
         assert_eq!(nearest_key("listeners").as_deref(), Some("kafka.listeners"));
         assert_eq!(nearest_key("storage.dir").as_deref(), Some("storage.wal.dir"));
+        assert_eq!(nearest_key("kafka.cluster").as_deref(), Some("kafka.cluster_id"));
         assert_eq!(nearest_key("frobnicate.the.thing"), None);
     }
 }

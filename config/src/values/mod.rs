@@ -14,7 +14,6 @@ pub use choice::{
     Backend, BrokerCompression, CleanupPolicy, ConsumerAssignor, ConsumerMigration, Durability, LogFormat,
     RebalanceProtocol, ReplicationFactorPolicy,
 };
-pub(crate) use duration::{parse_duration, write_duration};
 pub use limit::{Millis, SizeLimit, TimeLimit};
 pub use listener::{HostPort, Listener, SecurityProtocol};
 pub use size::ByteSize;

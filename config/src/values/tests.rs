@@ -1,3 +1,4 @@
+use super::duration::{parse_duration, write_duration};
 use super::*;
 use std::time::Duration;
 

@@ -10,13 +10,13 @@ const CLEANER: &str = "Reported as Kafka's default. Compaction here needs no suc
 const INDEXES: &str = "Accepted and reported. The storage chooses the shape of its own indexes.";
 
 pub(super) const KEYS: &[BrokerConfigKey] = &[
-    string("log.dir", "The directory of the log; log.dirs is stronger.").sets("storage.wal.dir"),
     list(
         "log.dirs",
         "The directory of the log. There is one log for all partitions, so there is one directory.",
     )
     .sets("storage.wal.dir")
     .shown(View::WhenChanged),
+    string("log.dir", "The directory of the log; log.dirs is stronger.").sets("storage.wal.dir"),
     int("message.max.bytes", "The largest batch that is accepted, as it was sent.")
         .at_least(0)
         .sets("topics.max_message_bytes")

@@ -38,7 +38,7 @@ impl Unit {
     }
 
     /// A value of the setting in this unit, rounded down.
-    pub(super) fn from_setting(self, value: String) -> String {
+    pub(super) fn of_setting(self, value: String) -> String {
         match (self.millis(), value.parse::<i64>()) {
             (Some(millis), Ok(number)) if number >= 0 => (number / millis).to_string(),
             _ => value,
@@ -112,7 +112,7 @@ impl BrokerConfigKey {
     }
 
     fn value_in(&self, settings: &Settings) -> Option<String> {
-        self.own().and_then(|key| (key.kafka)(settings)).map(|value| self.unit.from_setting(value))
+        self.own().and_then(|key| (key.kafka)(settings)).map(|value| self.unit.of_setting(value))
     }
 
     /// The value when nobody sets one.

@@ -8,8 +8,8 @@ const THREADS: &str =
     "Reported as Kafka's default. The gateway has as many threads as the machine has processors.";
 
 pub(super) const KEYS: &[BrokerConfigKey] = &[
-    int("broker.id", "The id of this gateway, the same as node.id.").sets("kafka.node_id"),
     int("node.id", "The id under which this gateway appears as a broker.").sets("kafka.node_id"),
+    int("broker.id", "The id of this gateway, the same as node.id.").sets("kafka.node_id"),
     string("broker.rack", "The rack or zone of this gateway; clients in the same one prefer it.")
         .sets("kafka.rack"),
     list("process.roles", "Reported: a gateway is a broker. There is no controller.").or("broker").reported(),
