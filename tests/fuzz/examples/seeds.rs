@@ -16,6 +16,7 @@ use chronik_types::{
 };
 use chronik_wire::api;
 use chronik_wire::batch::RecordBatch;
+use chronik_wire::compression::compress;
 use serde_json::Value;
 
 /// Longer ones teach the fuzzer nothing and slow it down.
@@ -86,6 +87,10 @@ fn batches() -> Result<(), Box<dyn Error>> {
         } else {
             seed(codec.name(), name, &[&u16::MAX.to_le_bytes(), batch.body()].concat())?;
         }
+    }
+    for codec in CompressionType::ALL.into_iter().filter(|codec| *codec != CompressionType::None) {
+        let bomb = compress(codec, None, &[0; 256 * 1024])?;
+        seed(codec.name(), "bomb", &[&1_000_u16.to_le_bytes(), bomb.as_slice()].concat())?;
     }
     let raw = b"\x40\x60raw snappy, as some clients write it";
     Ok(seed("snappy", "raw", &[b"\xff\xff".as_slice(), raw].concat())?)

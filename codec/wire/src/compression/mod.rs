@@ -162,25 +162,49 @@ fn decompress_zstd(input: &[u8], limit: usize) -> Result<Vec<u8>, DecompressErro
     read_bounded(codec, &mut decoder, limit)
 }
 
-/// Reads to the end of `reader`, or to the first byte beyond `limit`.
+/// Reads to the end of `reader`, or to the first byte beyond `limit`. The output grows as bytes come, never beyond
+/// `limit`.
 fn read_bounded(
     codec: CompressionType,
     reader: &mut dyn Read,
     limit: usize,
 ) -> Result<Vec<u8>, DecompressError> {
-    let mut output = Vec::new();
-    let ceiling = u64::try_from(limit).unwrap_or(u64::MAX).saturating_add(1);
-    reader.take(ceiling).read_to_end(&mut output).map_err(|source| match source.kind() {
+    let failed = |source: io::Error| match source.kind() {
         io::ErrorKind::UnexpectedEof => DecompressError::Truncated { codec },
         _ => DecompressError::Refused { codec, source },
-    })?;
-    if output.len() > limit {
-        return Err(DecompressError::LimitExceeded { codec, limit });
+    };
+    let mut output = Vec::new();
+    loop {
+        grow(&mut output, MIN_GROWTH_BYTES, limit);
+        let room = output.capacity() - output.len();
+        if room == 0 {
+            let beyond = reader.read(&mut [0]).map_err(failed)?;
+            return if beyond == 0 {
+                Ok(output)
+            } else {
+                Err(DecompressError::LimitExceeded { codec, limit })
+            };
+        }
+        let room = u64::try_from(room).unwrap_or(u64::MAX);
+        let read = reader.take(room).read_to_end(&mut output).map_err(failed)?;
+        if u64::try_from(read).is_ok_and(|read| read < room) {
+            return Ok(output);
+        }
     }
-    Ok(output)
+}
+
+/// Makes room for `count` more bytes, and for as many as there are already, so that copying stays linear; but for no
+/// more than `limit` in all.
+fn grow(output: &mut Vec<u8>, count: usize, limit: usize) {
+    let room = output.capacity() - output.len();
+    if room < count {
+        output.reserve_exact(count.max(output.len()).min(limit.saturating_sub(output.len())));
+    }
 }
 
 const LIMIT_FLOOR_BYTES: usize = 16 * 1024 * 1024;
+
+const MIN_GROWTH_BYTES: usize = 16 * 1024;
 
 /// What the Java client reads by default, and what level 22 writes: 128 MiB.
 const ZSTD_WINDOW_LOG_MAX: u32 = 27;

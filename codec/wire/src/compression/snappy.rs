@@ -13,7 +13,7 @@ use std::io;
 
 use chronik_types::CompressionType;
 
-use super::DecompressError;
+use super::{DecompressError, grow};
 
 /// Writes xerial's framing.
 pub(super) fn compress(input: &[u8]) -> io::Result<Vec<u8>> {
@@ -76,6 +76,7 @@ fn read_block(block: &[u8], limit: usize, output: &mut Vec<u8>) -> Result<(), De
     if end > limit {
         return Err(DecompressError::LimitExceeded { codec: CompressionType::Snappy, limit });
     }
+    grow(output, claimed, limit);
     output.resize(end, 0);
     let target = output.get_mut(start..).unwrap_or_default();
     snap::raw::Decoder::new().decompress(block, target).map_err(refused)?;
