@@ -56,6 +56,23 @@ pub(super) fn meaning(property: &str) -> &'static str {
         })
 }
 
+/// What a broker setting that is only reported means to the one who set it, from its documentation.
+pub(super) fn without_effect(doc: &str) -> String {
+    let starts = [
+        "Accepted and reported.",
+        "Reported as Kafka's default.",
+        "Reported as Kafka's default:",
+        "Reported:",
+    ];
+    let rest = starts.iter().find_map(|start| doc.strip_prefix(start)).unwrap_or(doc);
+    format!("It has no effect. {}", capital(rest.trim_start())).trim_end().to_owned()
+}
+
+fn capital(sentence: &str) -> String {
+    let mut chars = sentence.chars();
+    chars.next().map_or(String::new(), |first| first.to_uppercase().chain(chars).collect())
+}
+
 /// Whether a property asks for protection.
 pub(super) fn is_security(property: &str) -> bool {
     let prefixes = ["ssl.", "sasl.", "authorizer.", "super.users", "listener.name."];

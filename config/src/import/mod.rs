@@ -65,7 +65,7 @@ impl Import {
             return self.leave(property, meaning(&property.key));
         };
         let Some(setting) = key.setting else {
-            return self.leave(property, key.definition.doc);
+            return self.leave(property, &meaning::without_effect(key.definition.doc));
         };
         if let Some(stronger) = stronger(key, all) {
             return self.leave(property, &format!("{stronger} is set too, and is stronger."));

@@ -63,6 +63,12 @@ fn imports_the_file_that_comes_with_kafka() {
         toml.contains("# line 3: controller.quorum.voters=1@localhost:9093\n#   There is no controller"),
         "{toml}"
     );
+    assert!(
+        toml.contains(
+            "num.network.threads=3\n#   It has no effect. The gateway has as many threads as the machine has processors.\n"
+        ),
+        "{toml}"
+    );
     assert!(toml.contains("CONTROLLER://:9093 is a controller's listener"), "{toml}");
     assert!(!toml.contains("WARNING"), "{toml}");
 }
@@ -149,5 +155,15 @@ fn every_known_name_has_an_answer_that_loads() {
         let Some(value) = key.default_value() else { continue };
         let (toml, _) = import(&format!("{}={}", key.definition.name, value));
         assert!(toml.contains(key.definition.name), "{toml}");
+    }
+}
+
+#[test]
+fn a_cut_file_is_read_or_refused() {
+    let text = "listeners=A\\u00e9://\\\n  :1\nlog.dirs=C\\:\\\\d\nnum.partitions : 3\n";
+    for end in (0..=text.len()).filter(|end| text.is_char_boundary(*end)) {
+        if let Ok(toml) = import_properties(&text[..end], "h") {
+            Settings::parse(Path::new("x"), &toml).unwrap();
+        }
     }
 }

@@ -203,3 +203,17 @@ environment CHRONIK_TOPICS__PARTITIONS: topics.partitions = many: not understood
 --set kafka.node_id=-1: kafka.node_id = -1: too small; expected an integer, from 0 to 2147483647";
     assert_eq!(errors, expected);
 }
+
+#[test]
+fn a_cut_or_broken_file_is_refused_without_a_panic() {
+    let text = crate::default_text();
+    for end in (0..text.len()).step_by(61).filter(|end| text.is_char_boundary(*end)) {
+        let _ = parse(&text[..end]);
+        let broken = format!("{}=[\u{0}]]{}", &text[..end], &text[end..]);
+        assert!(parse(&broken).is_err() || in_comment(&text[..end]));
+    }
+}
+
+fn in_comment(text: &str) -> bool {
+    text.rsplit('\n').next().unwrap().starts_with('#')
+}

@@ -121,7 +121,14 @@ fn within<T: SettingValue + PartialOrd>(value: &T, low: &T, high: &T) -> Result<
 /// What a bounded setting accepts.
 fn expected_within<T: SettingValue>(what: &str, low: &T, high: &T) -> String {
     let word = |value: &T| value.toml().unwrap_or_default().replace('"', "");
-    format!("{what}, from {} to {}", word(low), word(high))
+    // An end of the range that only is the end of its type says nothing to a person.
+    let endless = |word: &str| word == "unlimited" || word.contains(&i64::MAX.to_string());
+    match (word(low), word(high)) {
+        (low, high) if endless(&low) && endless(&high) => what.to_owned(),
+        (low, high) if endless(&high) && low.starts_with('0') => what.to_owned(),
+        (low, high) if endless(&high) => format!("{what}, at least {low}"),
+        (low, high) => format!("{what}, from {low} to {high}"),
+    }
 }
 
 /// Declares a section: its struct, its defaults and its keys.
