@@ -11,7 +11,8 @@ const MAX: Duration = Duration::from_millis(0x7fff_ffff);
 const MIN: Duration = Duration::from_millis(1);
 
 section! {
-    /// Consumer groups and the offsets they commit.
+    /// Consumer groups and the offsets they commit. This version serves no groups: these settings are read, checked and
+    /// reported, and act on nothing.
     pub struct GroupSettings as SECTION at groups {
         /// Which group protocols are spoken.
         rebalance_protocols: Vec<RebalanceProtocol> = vec![RebalanceProtocol::Classic, RebalanceProtocol::Consumer];

@@ -10,7 +10,8 @@ const MAX: Duration = Duration::from_millis(0x7fff_ffff);
 const MIN: Duration = Duration::from_millis(1);
 
 section! {
-    /// Transactional producers.
+    /// Transactional producers. This version serves no transactions: these settings are read, checked and
+    /// reported, and act on nothing.
     pub struct TransactionSettings as SECTION at transactions {
         /// The longest transaction timeout a producer may ask for.
         max_timeout: Duration = Duration::from_secs(900), in MIN => MAX;
