@@ -4,4 +4,12 @@
 //! passes on its way, `handlers` answers it by asking the broker. Nothing here keeps anything that outlives its client's
 //! session; what is durable is decided by the broker below.
 
+mod bind;
 mod connection;
+mod handlers;
+mod listener;
+mod server;
+mod stack;
+
+pub use bind::BindError;
+pub use server::{Parts, Server};

@@ -6,7 +6,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use chronik_policy::{
-    Admission, Call, Connection, ConnectionLimits, ConnectionMetrics, ConnectionPermit, Listener, Place, Reply,
+    Admission, Call, Connection, ConnectionLimits, ConnectionMetrics, ConnectionPermit, Listener, Place,
+    Reply,
 };
 use chronik_types::Clock;
 use tokio::net::{TcpListener, TcpStream};
@@ -72,7 +73,14 @@ where
         let shared = &self.shared;
         match place.take(peer.ip()) {
             Ok(permit) => {
-                shared.tasks.spawn(serve(stream, peer, permit, self.stack.clone(), self.listener.clone(), shared.clone()));
+                shared.tasks.spawn(serve(
+                    stream,
+                    peer,
+                    permit,
+                    self.stack.clone(),
+                    self.listener.clone(),
+                    shared.clone(),
+                ));
             }
             Err(refusal) => {
                 shared.metrics.refused(&self.listener.name);

@@ -18,7 +18,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::bind::{BindError, bind};
 use crate::connection::{ClosingLog, ConnectionSettings};
-use crate::handlers::Context;
+use crate::handlers::{Context, SessionCache};
 use crate::listener::{Acceptor, Shared};
 use crate::stack::{StackParts, stack};
 
@@ -67,11 +67,17 @@ impl Server {
             sockets.push((listener, bind(listener, limits.socket_listen_backlog_size).await?));
         }
         let connection_metrics = Arc::new(ConnectionMetrics::register(parts.registry));
-        let apis = chronik_wire::api::supported().map(|api| (api.key, api.name));
-        let request_metrics = RequestMetrics::register(parts.registry, apis);
-        let shared = Arc::new(shared(parts.settings, Arc::clone(&connection_metrics), Arc::clone(&parts.clock)));
+        let request_metrics = RequestMetrics::register(parts.registry);
+        let shared =
+            Arc::new(shared(parts.settings, Arc::clone(&connection_metrics), Arc::clone(&parts.clock)));
         let (stopping, tasks) = (shared.stopping.clone(), shared.tasks.clone());
-        let context = Context::new(parts.settings, parts.broker, connection_metrics, Arc::clone(&parts.clock), parts.entropy);
+        let slots = wide(limits.fetch_session_cache_slots);
+        let context = Context {
+            fetch_sessions: SessionCache::new(slots, Arc::clone(&parts.clock), parts.entropy, parts.registry),
+            broker: parts.broker,
+            settings: parts.settings.clone(),
+            connection_metrics,
+        };
         let stack = stack(StackParts {
             clock: parts.clock,
             metrics: request_metrics,

@@ -7,9 +7,7 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
-use chronik_policy::{
-    AdmissionLayer, Call, DeadlineLayer, MetricsLayer, Reply, RequestMetrics, TraceLayer,
-};
+use chronik_policy::{AdmissionLayer, Call, DeadlineLayer, MetricsLayer, Reply, RequestMetrics, TraceLayer};
 use chronik_types::Clock;
 use tower::{Service, ServiceBuilder};
 

@@ -7,9 +7,8 @@ use std::time::Duration;
 
 use chronik_policy::CloseReason;
 use chronik_types::Clock;
+use chronik_wire::frame::FrameError;
 use parking_lot::Mutex;
-
-use super::reader::ReadError;
 
 /// Why a connection ended.
 #[derive(Debug, thiserror::Error)]
@@ -30,8 +29,8 @@ pub(crate) enum Ended {
     #[error("a frame did not arrive whole in {0:?}")]
     FrameTimeout(Duration),
     /// The length of a frame is not possible.
-    #[error("{0}")]
-    Frame(String),
+    #[error(transparent)]
+    Frame(FrameError),
     /// A request cannot be answered.
     #[error("{reason}")]
     Refused {
@@ -45,10 +44,6 @@ pub(crate) enum Ended {
 }
 
 impl Ended {
-    pub(super) fn frame(error: &ReadError) -> Self {
-        Self::Frame(error.to_string())
-    }
-
     /// Whether the client may be there still, with answers on the way to it.
     pub(super) const fn leaves_a_reader(&self) -> bool {
         match self {

@@ -166,7 +166,7 @@ where
                 }
                 Poll::Ready(Ok(Incoming::End)) => self.stop_reading(Ended::ByClient),
                 Poll::Ready(Err(ReadError::Io(error))) => self.stop_reading(Ended::Io(error)),
-                Poll::Ready(Err(error @ ReadError::Length { .. })) => self.stop_reading(Ended::frame(&error)),
+                Poll::Ready(Err(ReadError::Frame(error))) => self.stop_reading(Ended::Frame(error)),
             }
         }
         false
@@ -220,7 +220,8 @@ where
     }
 
     fn poll_timeouts(&mut self, cx: &mut Context<'_>) -> Poll<Ended> {
-        let is_stalled = self.is_reading && self.reader.is_inside_frame() && !self.reader.is_waiting_for_memory();
+        let is_stalled =
+            self.is_reading && self.reader.is_inside_frame() && !self.reader.is_waiting_for_memory();
         let is_served = self.pipeline.len() > 0 && self.writer.unsent() == 0;
         self.timeouts.poll(cx, &*self.clock, is_stalled, is_served)
     }

@@ -89,7 +89,7 @@ where
 
     /// Starts a request, and does all of it that can be done at once. The stack has to be ready.
     pub(super) fn start(&mut self, call: Call, cx: &mut Context<'_>) {
-        let asked = Asked { api: call.header.api as i16, version: call.header.version };
+        let asked = Asked { api: call.header.api.key, version: call.header.api_version };
         let request_bytes = call.body.len();
         let mut future = self.service.call(call);
         let state = match Pin::new(&mut future).poll(cx) {

@@ -11,6 +11,7 @@ use std::task::{Context, Poll, ready};
 
 use bytes::{BufMut, Bytes, BytesMut};
 use chronik_policy::{Admission, Reservation};
+use chronik_wire::frame::{FrameError, next_frame};
 use tokio::io::AsyncRead;
 use tokio_util::io::poll_read_buf;
 
@@ -52,8 +53,8 @@ pub(super) enum Incoming {
 /// Why reading cannot go on.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum ReadError {
-    #[error("the frame claims {claimed} bytes, more than the {limit} that are allowed, or less than none")]
-    Length { claimed: i32, limit: usize },
+    #[error(transparent)]
+    Frame(#[from] FrameError),
     #[error(transparent)]
     Io(#[from] io::Error),
 }
@@ -74,20 +75,27 @@ impl FrameReader {
     }
 
     /// The next frame, from the buffer if one is complete, else from the connection.
-    pub(super) fn poll_frame<R>(&mut self, io: &mut R, cx: &mut Context<'_>) -> Poll<Result<Incoming, ReadError>>
+    pub(super) fn poll_frame<R>(
+        &mut self,
+        io: &mut R,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<Incoming, ReadError>>
     where
         R: AsyncRead + Unpin,
     {
         loop {
-            let wanted = match self.claimed_length()? {
+            let wanted = match self.claimed() {
                 None => self.begin(),
-                Some(length) => {
-                    let whole = PREFIX + length;
+                Some(whole) => {
+                    if self.buffer.len() < whole {
+                        // Impossible lengths are refused here, before memory is reserved for them.
+                        let _incomplete = self.cut()?;
+                    }
                     if self.buffer.len() >= whole.min(UNRESERVED) {
                         ready!(self.poll_reserve(whole, cx));
                     }
-                    if self.buffer.len() >= whole {
-                        return Poll::Ready(Ok(Incoming::Frame(self.cut(length))));
+                    if let Some(frame) = self.cut()? {
+                        return Poll::Ready(Ok(Incoming::Frame(frame)));
                     }
                     self.grow(whole)
                 }
@@ -112,16 +120,10 @@ impl FrameReader {
         self.buffer.capacity()
     }
 
-    /// The length of the frame at the start of the buffer, once it is there.
-    fn claimed_length(&self) -> Result<Option<usize>, ReadError> {
-        let Some(prefix) = self.buffer.first_chunk::<PREFIX>() else {
-            return Ok(None);
-        };
-        let claimed = i32::from_be_bytes(*prefix);
-        match usize::try_from(claimed) {
-            Ok(length) if length <= self.max_frame => Ok(Some(length)),
-            _ => Err(ReadError::Length { claimed, limit: self.max_frame }),
-        }
+    /// How long the frame at the start of the buffer claims to be, with its length; not yet believed.
+    fn claimed(&self) -> Option<usize> {
+        let claimed = i32::from_be_bytes(*self.buffer.first_chunk::<PREFIX>()?);
+        Some(PREFIX + usize::try_from(claimed).unwrap_or(0))
     }
 
     /// Makes room to read the start of a frame, and says how much to read.
@@ -183,10 +185,12 @@ impl FrameReader {
         Poll::Ready(())
     }
 
-    fn cut(&mut self, length: usize) -> Frame {
-        self.largest_seen = self.largest_seen.max(length);
-        let _prefix = self.buffer.split_to(PREFIX);
-        let bytes = self.buffer.split_to(length).freeze();
-        Frame { bytes, reservation: self.reserved.take() }
+    /// The frame at the start of the buffer, if it is complete.
+    fn cut(&mut self) -> Result<Option<Frame>, FrameError> {
+        let Some(bytes) = next_frame(&mut self.buffer, self.max_frame)? else {
+            return Ok(None);
+        };
+        self.largest_seen = self.largest_seen.max(bytes.len());
+        Ok(Some(Frame { bytes, reservation: self.reserved.take() }))
     }
 }

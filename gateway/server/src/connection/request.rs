@@ -1,27 +1,24 @@
 //! From a frame to a request: the header, and whether the API is served in that version.
 
 use bytes::Bytes;
-use chronik_policy::{CloseReason, Header};
-use kafka_protocol::messages::{ApiKey, RequestHeader};
-use kafka_protocol::protocol::{Decodable, HeaderVersion};
+use chronik_policy::CloseReason;
+use chronik_wire::header::{RequestHeader, parse_request_header};
 
 use super::Asked;
 
 /// Takes the header off a frame. What follows it is proven and decoded by the handler.
-pub(super) fn open(frame: Bytes) -> Result<(Header, Bytes), (Asked, CloseReason)> {
-    let Some((api, version)) = peek(&frame) else {
-        return Err((Asked::NOTHING, CloseReason::Malformed("it is shorter than a header".to_owned())));
-    };
-    let asked = Asked { api, version };
-    let Ok(key) = ApiKey::try_from(api) else { return Err((asked, CloseReason::Unsupported)) };
-    let mut body = frame;
-    let header = RequestHeader::decode(&mut body, key.request_header_version(version))
-        .map_err(|error| (asked, CloseReason::Malformed(error.to_string())))?;
-    let header = Header { api: key, version, correlation_id: header.correlation_id, client_id: header.client_id };
-    Ok((header, body))
+pub(super) fn open(mut frame: Bytes) -> Result<(RequestHeader, Bytes), (Asked, CloseReason)> {
+    let asked = peek(&frame);
+    match parse_request_header(&mut frame) {
+        Ok(header) => Ok((header, frame)),
+        Err(error) => Err((asked, error.into())),
+    }
 }
 
-fn peek(frame: &[u8]) -> Option<(i16, i16)> {
-    let [a, b, c, d] = *frame.first_chunk::<4>()?;
-    Some((i16::from_be_bytes([a, b]), i16::from_be_bytes([c, d])))
+/// The API and version that a frame asks for, also when nobody serves them.
+fn peek(frame: &[u8]) -> Asked {
+    match frame.first_chunk() {
+        Some(&[a, b, c, d]) => Asked { api: i16::from_be_bytes([a, b]), version: i16::from_be_bytes([c, d]) },
+        None => Asked::NOTHING,
+    }
 }

@@ -4,9 +4,12 @@ use std::collections::HashMap;
 use std::future::Future;
 use std::net::SocketAddr;
 
-use bytes::{BufMut, Bytes, BytesMut};
+use bytes::BufMut;
 use chronik_policy::{Answer, CloseReason, Listener, Reservation};
 use chronik_types::{ErrorCode, TimestampMs};
+use chronik_wire::response::encode_response;
+use kafka_protocol::messages::ApiVersionsResponse;
+use kafka_protocol::messages::api_versions_response::ApiVersion;
 use parking_lot::Mutex;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 use tokio::sync::Semaphore;
@@ -67,7 +70,7 @@ impl Service<Call> for Script {
                 NOW => answer(id, 0),
                 LARGE => answer(id, 100 * 1024),
                 SILENT => Reply::Nothing,
-                CLOSE => Reply::Close(CloseReason::Unsupported),
+                CLOSE => Reply::Close(CloseReason::Unhandled),
                 LATER => {
                     drop(turn);
                     tokio::select! {
@@ -89,10 +92,9 @@ impl Service<Call> for Script {
 }
 
 fn answer(id: i32, padding: usize) -> Reply {
-    let mut head = BytesMut::new();
-    head.put_u32(u32::try_from(4 + padding).unwrap());
-    head.put_i32(id);
-    Reply::Answer(Answer { segments: vec![head.freeze(), Bytes::from(vec![0; padding])], error: ErrorCode::None })
+    let response = ApiVersionsResponse::default().with_api_keys(vec![ApiVersion::default(); padding / 6]);
+    let segments = encode_response(0, 0, id, &response).unwrap();
+    Reply::Answer(Answer { segments, error: ErrorCode::None })
 }
 
 /// Follows tokio's clock, which tests can stop.
@@ -132,8 +134,11 @@ fn connect(settings: ConnectionSettings) -> Peer {
     let (io, server) = duplex(16 * 1024);
     let (script, stopping) = (Script::default(), CancellationToken::new());
     let admission = Admission::new(4 * 1024 * 1024);
-    let listener =
-        Listener { name: "PLAINTEXT".to_owned(), advertised_host: "localhost".to_owned(), advertised_port: 9092 };
+    let listener = Listener {
+        name: "PLAINTEXT".to_owned(),
+        advertised_host: "localhost".to_owned(),
+        advertised_port: 9092,
+    };
     let peer = SocketAddr::from(([127, 0, 0, 1], 50_000));
     let facts = Arc::new(Connection::new(1, peer, Arc::new(listener), stopping.child_token()));
     let clock = Arc::new(TokioClock(tokio::time::Instant::now()));
@@ -258,7 +263,10 @@ async fn a_refused_request_ends_the_connection_after_the_answers_to_earlier_ones
     assert_eq!(peer.receive().await, 1);
     assert_eq!(peer.io.read(&mut [0]).await.unwrap(), 0);
     let ended = peer.task.await.unwrap();
-    assert!(matches!(ended, Ended::Refused { api: 3, version: 1, reason: CloseReason::Unsupported }), "{ended}");
+    assert!(
+        matches!(ended, Ended::Refused { api: 3, version: 1, reason: CloseReason::Unhandled }),
+        "{ended}"
+    );
 }
 
 #[tokio::test]
@@ -303,7 +311,7 @@ async fn a_client_that_reads_nothing_is_not_served_beyond_the_limit() {
 
 #[tokio::test]
 async fn a_large_frame_waits_for_memory_and_is_not_read_meanwhile() {
-    let mut peer = connect(settings());
+    let peer = connect(settings());
     let all: Reservation = peer.admission.try_reserve(4 * 1024 * 1024).unwrap();
     let frame = request(1, NOW, 200_000);
     let (mut client, server) = tokio::io::split(peer.io);
@@ -314,11 +322,11 @@ async fn a_large_frame_waits_for_memory_and_is_not_read_meanwhile() {
     assert!(!sending.is_finished(), "the frame was read though there was no memory for it");
     drop(all);
     let _writer = sending.await.unwrap();
-    assert_eq!(client.read_u32().await.unwrap(), 4);
+    assert_eq!(client.read_u32().await.unwrap(), 10);
     assert_eq!(peer.admission.available(), 4 * 1024 * 1024, "answered, so that its memory is free");
 }
 
-async fn server_write<W: tokio::io::AsyncWrite + Unpin>(mut io: W, frame: Vec<u8>) -> W {
+async fn server_write<W: AsyncWrite + Unpin>(mut io: W, frame: Vec<u8>) -> W {
     io.write_all(&frame).await.unwrap();
     io
 }

@@ -71,7 +71,8 @@ impl Timeouts {
 
     fn rearm(&mut self, now: Duration) {
         let idle_left = (self.last_progress + self.idle).saturating_sub(now);
-        let frame_left = self.frame_since.map_or(self.frame, |since| (since + self.frame).saturating_sub(now));
+        let frame_left =
+            self.frame_since.map_or(self.frame, |since| (since + self.frame).saturating_sub(now));
         let wait = idle_left.min(frame_left).max(Duration::from_millis(1));
         self.timer.as_mut().reset(Instant::now() + wait);
     }

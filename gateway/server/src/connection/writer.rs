@@ -6,6 +6,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use bytes::{Buf, Bytes};
+use chronik_wire::response::Segments;
 use tokio::io::AsyncWrite;
 
 /// Pieces in one write when there are few, which is the common case.
@@ -27,8 +28,8 @@ impl ResponseWriter {
     }
 
     /// Queues the pieces of a response.
-    pub(super) fn push(&mut self, segments: Vec<Bytes>) {
-        for piece in segments {
+    pub(super) fn push(&mut self, segments: Segments) {
+        for piece in segments.into_vec() {
             if !piece.is_empty() {
                 self.unsent += piece.len();
                 self.pieces.push_back(piece);
@@ -37,7 +38,12 @@ impl ResponseWriter {
     }
 
     /// Writes until all is out or the connection takes no more. Returns how much went out when it is not all.
-    pub(super) fn poll_flush<W>(&mut self, io: &mut W, cx: &mut Context<'_>, sent: &mut usize) -> Poll<io::Result<()>>
+    pub(super) fn poll_flush<W>(
+        &mut self,
+        io: &mut W,
+        cx: &mut Context<'_>,
+        sent: &mut usize,
+    ) -> Poll<io::Result<()>>
     where
         W: AsyncWrite + Unpin,
     {

@@ -5,9 +5,36 @@
 //! APIs that let the next request start earlier (produce, fetch), or answer what they cannot decode (ApiVersions), take
 //! the whole call instead. `gateway/README.md` shows how one more is added.
 
+mod alter_configs;
 mod answer;
 mod api_versions;
+mod config_resources;
 mod context;
+mod create_partitions;
+mod create_topics;
+mod delete_records;
+mod delete_topics;
+mod describe_cluster;
+mod describe_configs;
+mod describe_log_dirs;
+mod describe_producers;
+mod describe_topic_partitions;
+mod elect_leaders;
+mod fetch;
+mod incremental_alter_configs;
+mod init_producer_id;
+mod leader_epoch;
+mod list_config_resources;
+mod list_offsets;
+mod list_partition_reassignments;
+mod metadata;
+mod new_topics;
+mod offset_for_leader_epoch;
+mod operations;
+mod produce;
+mod refused;
+mod replicas;
+mod topic_ids;
 
 use std::convert::Infallible;
 use std::future::Future;
@@ -16,12 +43,15 @@ use std::sync::Arc;
 use std::task::{Context as TaskContext, Poll};
 
 use chronik_policy::{Call, CloseReason, Reply};
-use kafka_protocol::messages::ApiKey;
+use chronik_types::TopicName;
+use kafka_protocol::messages::{ApiKey, TopicName as WireTopicName};
+use kafka_protocol::protocol::StrBytes;
 use tower::Service;
 
 use self::answer::answer;
 pub(crate) use self::answer::{Request, Response};
 pub(crate) use self::context::Context;
+pub(crate) use self::fetch::SessionCache;
 
 /// The future of a handler. This is the one box on the way of a request.
 pub(crate) type ReplyFuture = Pin<Box<dyn Future<Output = Reply> + Send>>;
@@ -30,9 +60,31 @@ pub(crate) type ReplyFuture = Pin<Box<dyn Future<Output = Reply> + Send>>;
 type Handler = fn(Arc<Context>, Call) -> ReplyFuture;
 
 /// The handler of an API. What the table of supported APIs lists has one, and nothing else has.
-fn handler_of(api: ApiKey) -> Option<Handler> {
-    Some(match api {
+fn handler_of(key: i16) -> Option<Handler> {
+    Some(match ApiKey::try_from(key).ok()? {
+        ApiKey::Produce => |context, call| Box::pin(produce::answer(context, call)),
+        ApiKey::Fetch => |context, call| Box::pin(fetch::answer(context, call)),
+        ApiKey::ListOffsets => |context, call| answer(context, call, list_offsets::handle),
+        ApiKey::Metadata => |context, call| answer(context, call, metadata::handle),
         ApiKey::ApiVersions => |context, call| Box::pin(api_versions::answer(context, call)),
+        ApiKey::InitProducerId => |context, call| answer(context, call, init_producer_id::handle),
+        ApiKey::OffsetForLeaderEpoch => {
+            |context, call| answer(context, call, offset_for_leader_epoch::handle)
+        }
+        ApiKey::CreateTopics => |context, call| answer(context, call, create_topics::handle),
+        ApiKey::DeleteTopics => |context, call| answer(context, call, delete_topics::handle),
+        ApiKey::DeleteRecords => |context, call| answer(context, call, delete_records::handle),
+        ApiKey::DescribeConfigs => |context, call| answer(context, call, describe_configs::handle),
+        ApiKey::AlterConfigs => |context, call| answer(context, call, alter_configs::handle),
+        ApiKey::DescribeLogDirs => |context, call| answer(context, call, describe_log_dirs::handle),
+        ApiKey::CreatePartitions => |context, call| answer(context, call, create_partitions::handle),
+        ApiKey::ElectLeaders => |context, call| answer(context, call, elect_leaders::handle),
+        ApiKey::IncrementalAlterConfigs => |context, call| answer(context, call, incremental_alter_configs::handle),
+        ApiKey::ListPartitionReassignments => |context, call| answer(context, call, list_partition_reassignments::handle),
+        ApiKey::DescribeCluster => |context, call| answer(context, call, describe_cluster::handle),
+        ApiKey::DescribeProducers => |context, call| answer(context, call, describe_producers::handle),
+        ApiKey::ListConfigResources => |context, call| answer(context, call, list_config_resources::handle),
+        ApiKey::DescribeTopicPartitions => |context, call| answer(context, call, describe_topic_partitions::handle),
         _ => return None,
     })
 }
@@ -59,11 +111,16 @@ impl Service<Call> for Dispatcher {
     }
 
     fn call(&mut self, call: Call) -> Self::Future {
-        AlwaysOk(match handler_of(call.header.api) {
+        AlwaysOk(match handler_of(call.header.api.key) {
             Some(handler) => handler(Arc::clone(&self.context), call),
-            None => Box::pin(std::future::ready(Reply::Close(CloseReason::Unsupported))),
+            None => Box::pin(std::future::ready(Reply::Close(CloseReason::Unhandled))),
         })
     }
+}
+
+/// A topic name as kafka-protocol has it.
+fn wire_topic_name(name: &TopicName) -> WireTopicName {
+    WireTopicName(StrBytes::from_string(name.as_str().to_owned()))
 }
 
 /// The future of [`Dispatcher`]: a reply is never an error.

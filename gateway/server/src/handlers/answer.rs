@@ -1,0 +1,79 @@
+//! Around every handler: decode the request, run the handler, encode its response.
+
+use std::future::Future;
+use std::sync::Arc;
+
+use chronik_policy::{Answer, Call, CloseReason, Connection, Reply};
+use chronik_types::ErrorCode;
+use chronik_wire::header::RequestHeader;
+use chronik_wire::request::decode_request;
+use chronik_wire::response::encode_response;
+use kafka_protocol::protocol::{Encodable, Request as Message};
+
+use super::{Context, ReplyFuture};
+
+/// A decoded request. Its strings and records share the memory of the frame: copy what outlives the request.
+#[derive(Debug)]
+pub(crate) struct Request<M> {
+    /// The message.
+    pub(crate) message: M,
+    /// The version in which it was asked, and in which it is answered.
+    pub(crate) version: i16,
+    /// The connection that it came in on.
+    pub(crate) connection: Arc<Connection>,
+}
+
+/// A response that is not yet encoded.
+#[derive(Debug)]
+pub(crate) struct Response<M> {
+    /// The message.
+    pub(crate) message: M,
+    /// The first error in it, for the metrics.
+    pub(crate) error: ErrorCode,
+}
+
+impl<M> Response<M> {
+    /// A response without an error in it.
+    pub(crate) fn ok(message: M) -> Self {
+        Self { message, error: ErrorCode::None }
+    }
+
+    /// A response of which the first error that is not [`ErrorCode::None`] counts.
+    pub(crate) fn with_errors(message: M, errors: impl IntoIterator<Item = i16>) -> Self {
+        let first = errors.into_iter().find(|code| *code != 0).unwrap_or(0);
+        Self { message, error: ErrorCode::from_code(first).unwrap_or(ErrorCode::UnknownServerError) }
+    }
+}
+
+/// Decodes the call, lets `handle` answer it, and encodes the answer. The turn is kept until then.
+pub(super) fn answer<Q, A, F>(
+    context: Arc<Context>,
+    call: Call,
+    handle: fn(Arc<Context>, Request<Q>) -> F,
+) -> ReplyFuture
+where
+    Q: Message + Send + 'static,
+    A: Encodable + Send,
+    F: Future<Output = Response<A>> + Send + 'static,
+{
+    Box::pin(async move {
+        let Call { connection, header, mut body, turn, .. } = call;
+        let message = match decode_request::<Q>(header.api_version, &mut body) {
+            Ok(message) => message,
+            Err(malformed) => return Reply::Close(malformed.into()),
+        };
+        let request = Request { message, version: header.api_version, connection };
+        let response = handle(context, request).await;
+        drop(turn);
+        encode(&header, &response)
+    })
+}
+
+/// Encodes a response to a request with that header, in its version.
+pub(super) fn encode<A: Encodable>(header: &RequestHeader, response: &Response<A>) -> Reply {
+    let header_version = header.response_header_version();
+    match encode_response(header.api_version, header_version, header.correlation_id, &response.message) {
+        Ok(segments) => Reply::Answer(Answer { segments, error: response.error }),
+        Err(error) => Reply::Close(CloseReason::Unencodable(error)),
+    }
+}

@@ -1,0 +1,31 @@
+//! What handlers work with: the broker, the settings, and what the sessions of clients keep.
+
+use std::sync::Arc;
+
+use chronik_broker::Broker;
+use chronik_config::Settings;
+use chronik_policy::ConnectionMetrics;
+use chronik_types::NodeId;
+
+use super::fetch::SessionCache;
+
+/// Shared by all handlers of a server.
+#[derive(Debug)]
+pub(crate) struct Context {
+    /// Topics, partitions and everything that is done with them. [`Broker::settings`] has the settings in force, with
+    /// what was changed since the start.
+    pub(crate) broker: Arc<Broker>,
+    /// The settings as they were loaded.
+    pub(crate) settings: Settings,
+    /// What clients that fetch incrementally were told.
+    pub(crate) fetch_sessions: SessionCache,
+    /// Where connections are counted.
+    pub(crate) connection_metrics: Arc<ConnectionMetrics>,
+}
+
+impl Context {
+    /// The id under which this gateway appears as a broker.
+    pub(crate) fn node_id(&self) -> NodeId {
+        self.broker.node_id()
+    }
+}

@@ -1,0 +1,199 @@
+//! Reading what a fetch asks for, and waiting when there is too little.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use chronik_broker::{Broker, Partition, ReadRequest, Records};
+use chronik_types::{ErrorCode, IsolationLevel, LeaderEpoch, Offset};
+use tokio_util::sync::CancellationToken;
+
+use super::interest::{Interest, TopicRef, Wants};
+use crate::handlers::leader_epoch;
+
+/// What bounds a fetch.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Limits {
+    /// Wait for this much, as long as the time lasts.
+    pub(super) min_bytes: usize,
+    /// Answer with no more than this; one batch is always answered (KIP-74).
+    pub(super) max_bytes: usize,
+    pub(super) max_wait: Duration,
+    pub(super) isolation: IsolationLevel,
+}
+
+/// A fetch that is being answered.
+#[derive(Debug)]
+pub(super) struct Poll<'a> {
+    pub(super) broker: &'a Broker,
+    pub(super) interests: &'a [Interest],
+    pub(super) limits: Limits,
+}
+
+/// What was found in one partition.
+#[derive(Debug)]
+pub(super) struct Found {
+    pub(super) topic: TopicRef,
+    pub(super) index: i32,
+    pub(super) error: ErrorCode,
+    pub(super) high_watermark: Offset,
+    pub(super) last_stable_offset: Offset,
+    pub(super) log_start_offset: Offset,
+    /// Where the client's log and this one part: an epoch and the offset at which it ended.
+    pub(super) diverging: Option<(LeaderEpoch, Offset)>,
+    pub(super) records: Vec<Bytes>,
+    pub(super) bytes: usize,
+}
+
+/// What was found in all of them.
+struct Round {
+    found: Vec<Found>,
+    bytes: usize,
+    /// Something that the client has to know at once, however little was read.
+    urgent: bool,
+}
+
+impl Poll<'_> {
+    /// Reads; waits while there is too little, until the time is up or the connection is about to end.
+    pub(super) async fn run(self, closing: &CancellationToken) -> Vec<Found> {
+        let round = self.read_all().await;
+        if self.suffices(&round) || self.limits.max_wait.is_zero() {
+            return round.found;
+        }
+        let timer = tokio::time::sleep(self.limits.max_wait);
+        tokio::pin!(timer);
+        // The watch comes before the reading, so that nothing appended in between is missed.
+        let watch = self.broker.watch(self.partitions());
+        loop {
+            let seen = watch.appended_bytes();
+            let round = self.read_all().await;
+            if self.suffices(&round) {
+                return round.found;
+            }
+            let missing = self.limits.min_bytes.saturating_sub(round.bytes).max(1);
+            let target = seen.saturating_add(u64::try_from(missing).unwrap_or(u64::MAX));
+            tokio::select! {
+                () = watch.appended(target) => {}
+                () = &mut timer => return self.read_all().await.found,
+                () = closing.cancelled() => return round.found,
+            }
+        }
+    }
+
+    fn suffices(&self, round: &Round) -> bool {
+        round.urgent || round.bytes >= self.limits.min_bytes || self.partitions().is_empty()
+    }
+
+    fn partitions(&self) -> Vec<Arc<Partition>> {
+        self.interests.iter().filter_map(|interest| interest.partition.clone().ok()).collect()
+    }
+
+    async fn read_all(&self) -> Round {
+        let mut round = Round { found: Vec::with_capacity(self.interests.len()), bytes: 0, urgent: false };
+        for interest in self.interests {
+            let found = match &interest.partition {
+                Ok(partition) => {
+                    let found = self.read_one(interest, partition, round.bytes).await;
+                    round.urgent |= !found.error.is_none() || found.diverging.is_some();
+                    found
+                }
+                Err(error) => Found::failed(interest, *error),
+            };
+            round.bytes += found.bytes;
+            round.found.push(found);
+        }
+        round
+    }
+
+    async fn read_one(&self, interest: &Interest, partition: &Arc<Partition>, bytes_so_far: usize) -> Found {
+        let wants = interest.wants;
+        if let Err(error) = leader_epoch::check(partition, wants.current_leader_epoch) {
+            return Found::failed(interest, error);
+        }
+        match diverging(self.broker, partition, wants) {
+            Ok(None) => {}
+            Ok(Some(end)) => return Found { diverging: Some(end), ..Found::nothing(interest, partition) },
+            Err(error) => return Found::failed(interest, error),
+        }
+        let left = self.limits.max_bytes.saturating_sub(bytes_so_far);
+        let from = Offset::new(wants.fetch_offset);
+        if self.is_caught_up(partition, from)
+            || (left == 0 && bytes_so_far > 0 && is_in_range(partition, from))
+        {
+            return Found::nothing(interest, partition);
+        }
+        let request = ReadRequest {
+            from,
+            max_bytes: left.min(usize::try_from(wants.max_bytes).unwrap_or(0)),
+            // The first batch of the answer comes even when it is larger than every limit (KIP-74).
+            min_one_batch: bytes_so_far == 0,
+            isolation: self.limits.isolation,
+        };
+        match self.broker.read(partition, request).await {
+            Ok(records) => Found::records(interest, records),
+            Err(error) => Found::failed(interest, error.error_code()),
+        }
+    }
+
+    fn is_caught_up(&self, partition: &Partition, from: Offset) -> bool {
+        from == partition.high_watermark() && !partition.is_deleted()
+    }
+}
+
+fn is_in_range(partition: &Partition, from: Offset) -> bool {
+    (partition.log_start_offset()..=partition.high_watermark()).contains(&from) && !partition.is_deleted()
+}
+
+/// Where the client's log parts from the partition's, if it says which epoch it has read last (KIP-595).
+fn diverging(
+    broker: &Broker,
+    partition: &Partition,
+    wants: Wants,
+) -> Result<Option<(LeaderEpoch, Offset)>, ErrorCode> {
+    let claimed = LeaderEpoch::new(wants.last_fetched_epoch);
+    if claimed.get() < 0 {
+        return Ok(None);
+    }
+    let (epoch, end) = broker.offset_for_leader_epoch(partition, claimed);
+    if epoch == LeaderEpoch::NONE || end == Offset::NONE {
+        return Err(ErrorCode::OffsetOutOfRange);
+    }
+    let parts = epoch < claimed || end < Offset::new(wants.fetch_offset);
+    Ok(parts.then_some((epoch, end)))
+}
+
+impl Found {
+    fn failed(interest: &Interest, error: ErrorCode) -> Self {
+        Self {
+            topic: interest.topic.clone(),
+            index: interest.index,
+            error,
+            high_watermark: Offset::NONE,
+            last_stable_offset: Offset::NONE,
+            log_start_offset: Offset::NONE,
+            diverging: None,
+            records: Vec::new(),
+            bytes: 0,
+        }
+    }
+
+    fn nothing(interest: &Interest, partition: &Partition) -> Self {
+        Self {
+            high_watermark: partition.high_watermark(),
+            last_stable_offset: partition.last_stable_offset(),
+            log_start_offset: partition.log_start_offset(),
+            ..Self::failed(interest, ErrorCode::None)
+        }
+    }
+
+    fn records(interest: &Interest, records: Records) -> Self {
+        Self {
+            high_watermark: records.high_watermark,
+            last_stable_offset: records.last_stable_offset,
+            log_start_offset: records.log_start_offset,
+            records: records.segments,
+            bytes: records.bytes,
+            ..Self::failed(interest, ErrorCode::None)
+        }
+    }
+}

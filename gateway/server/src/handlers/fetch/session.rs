@@ -1,0 +1,200 @@
+//! Incremental fetch sessions (KIP-227): the gateway remembers which partitions a client reads and what it was told, so
+//! that a request names only changes and a response only news.
+
+use std::collections::BTreeMap;
+use std::ops::Bound;
+use std::sync::Arc;
+use std::time::Duration;
+
+use chronik_broker::{Broker, Partition};
+use chronik_types::{ErrorCode, Offset, TopicId};
+use kafka_protocol::messages::fetch_request::{FetchTopic, ForgottenTopic};
+use parking_lot::Mutex;
+
+use super::interest::{Interest, TopicRef, Wants};
+use super::read::Found;
+
+/// The epoch of a request that ends its session, or wants none.
+pub(super) const FINAL_EPOCH: i32 = -1;
+/// The epoch of a request that begins a session.
+pub(super) const INITIAL_EPOCH: i32 = 0;
+
+/// A session. It belongs to whoever knows its id, and expects the requests with that id one after the other.
+#[derive(Debug)]
+pub(super) struct Session {
+    pub(super) id: i32,
+    /// The epoch that the next request has to carry.
+    pub(super) epoch: i32,
+    pub(super) uses_topic_ids: bool,
+    pub(super) created: Duration,
+    pub(super) last_used: Duration,
+    partitions: BTreeMap<Key, Kept>,
+    /// The last partition that gave records: the next response starts behind it, so that none goes hungry.
+    served_last: Option<Key>,
+}
+
+type Key = (TopicRef, i32);
+
+/// A partition of a session.
+#[derive(Debug)]
+struct Kept {
+    wants: Wants,
+    partition: Result<Arc<Partition>, ErrorCode>,
+    /// What the client was told last; nothing yet, or an error, is [`Offset::NONE`].
+    high_watermark: Offset,
+    log_start_offset: Offset,
+}
+
+/// What one request is about: the partitions to read, and the session that it belongs to.
+#[derive(Debug)]
+pub(super) struct Subject {
+    pub(super) interests: Vec<Interest>,
+    pub(super) session: Option<Membership>,
+}
+
+/// A request's part in a session.
+#[derive(Debug)]
+pub(super) struct Membership {
+    pub(super) id: i32,
+    pub(super) session: Arc<Mutex<Session>>,
+    /// Whether only news are told.
+    pub(super) incremental: bool,
+}
+
+impl Subject {
+    /// The id that the response carries; 0 for no session.
+    pub(super) fn session_id(&self) -> i32 {
+        self.session.as_ref().map_or(0, |membership| membership.id)
+    }
+
+    /// What of it is told, which the session then remembers.
+    pub(super) fn finish(self, found: Vec<Found>) -> Vec<Found> {
+        match self.session {
+            None => found,
+            Some(membership) => membership.session.lock().tell(found, membership.incremental),
+        }
+    }
+}
+
+impl Session {
+    /// A session that has just been made by a full fetch of these partitions.
+    pub(super) fn new(id: i32, uses_topic_ids: bool, now: Duration, interests: &[Interest]) -> Self {
+        let mut session = Self {
+            id,
+            epoch: next_epoch(INITIAL_EPOCH),
+            uses_topic_ids,
+            created: now,
+            last_used: now,
+            partitions: BTreeMap::new(),
+            served_last: None,
+        };
+        let mut topic: Option<TopicRef> = None;
+        for interest in interests {
+            // One copy of the name for all partitions of a topic.
+            let detached = match topic.take() {
+                Some(same) if same == interest.topic => same,
+                _ => interest.topic.detached(),
+            };
+            let kept = Kept::new(interest.wants, interest.partition.clone());
+            session.partitions.insert((detached.clone(), interest.index), kept);
+            topic = Some(detached);
+        }
+        session
+    }
+
+    /// How many partitions it remembers.
+    pub(super) fn len(&self) -> usize {
+        self.partitions.len()
+    }
+
+    /// Adds and changes partitions.
+    pub(super) fn update(&mut self, broker: &Broker, topics: &[FetchTopic]) {
+        for asked in topics {
+            let topic =
+                TopicRef { id: TopicId::from_bytes(*asked.topic_id.as_bytes()), name: asked.topic.0.clone() };
+            let mut detached: Option<TopicRef> = None;
+            for partition in &asked.partitions {
+                let wants = Wants::from(partition);
+                let key = (topic.clone(), partition.partition);
+                if let Some(kept) = self.partitions.get_mut(&key) {
+                    kept.wants = wants;
+                    continue;
+                }
+                let topic = detached.get_or_insert_with(|| topic.detached());
+                let found = topic.partition(broker, partition.partition);
+                self.partitions.insert((topic.clone(), partition.partition), Kept::new(wants, found));
+            }
+        }
+    }
+
+    /// Drops partitions.
+    pub(super) fn forget(&mut self, topics: &[ForgottenTopic]) {
+        for gone in topics {
+            let topic =
+                TopicRef { id: TopicId::from_bytes(*gone.topic_id.as_bytes()), name: gone.topic.0.clone() };
+            for index in &gone.partitions {
+                self.partitions.remove(&(topic.clone(), *index));
+            }
+        }
+    }
+
+    /// All partitions, in the order in which they are to be read now.
+    pub(super) fn interests(&mut self, broker: &Broker) -> Vec<Interest> {
+        for ((topic, index), kept) in &mut self.partitions {
+            // A topic may have been created, or deleted and created again, since.
+            if kept.partition.as_ref().map_or(true, |partition| partition.is_deleted()) {
+                kept.partition = topic.partition(broker, *index);
+            }
+        }
+        let interest = |(key, kept): (&Key, &Kept)| Interest {
+            topic: key.0.clone(),
+            index: key.1,
+            wants: kept.wants,
+            partition: kept.partition.clone(),
+        };
+        match &self.served_last {
+            None => self.partitions.iter().map(interest).collect(),
+            Some(last) => {
+                let behind = (Bound::Excluded(last), Bound::Unbounded);
+                let before = (Bound::Unbounded, Bound::Included(last));
+                self.partitions.range(behind).chain(self.partitions.range(before)).map(interest).collect()
+            }
+        }
+    }
+
+    /// Keeps what the client has to be told, and remembers that it was told.
+    fn tell(&mut self, mut found: Vec<Found>, incremental: bool) -> Vec<Found> {
+        found.retain(|found| {
+            let key = (found.topic.clone(), found.index);
+            let Some(kept) = self.partitions.get_mut(&key) else {
+                return true;
+            };
+            let is_news = kept.is_news(found);
+            if found.bytes > 0 {
+                self.served_last = Some(key);
+            }
+            is_news || !incremental
+        });
+        found
+    }
+}
+
+impl Kept {
+    fn new(wants: Wants, partition: Result<Arc<Partition>, ErrorCode>) -> Self {
+        Self { wants, partition, high_watermark: Offset::NONE, log_start_offset: Offset::NONE }
+    }
+
+    /// Whether the client does not know that yet; from now on it does.
+    fn is_news(&mut self, found: &Found) -> bool {
+        let has_moved =
+            found.high_watermark != self.high_watermark || found.log_start_offset != self.log_start_offset;
+        // An error carries no offsets, so that the first answer after it is news, whatever it says.
+        (self.high_watermark, self.log_start_offset) = (found.high_watermark, found.log_start_offset);
+        has_moved || found.bytes > 0 || !found.error.is_none() || found.diverging.is_some()
+    }
+}
+
+/// The epoch of the request after the one with `epoch`.
+pub(super) const fn next_epoch(epoch: i32) -> i32 {
+    if epoch == i32::MAX { 1 } else { epoch + 1 }
+}
