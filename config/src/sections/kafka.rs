@@ -6,7 +6,7 @@ use crate::values::Listener;
 section! {
     /// Where Kafka clients connect, and what they are told about this gateway.
     pub struct KafkaSettings as SECTION at kafka {
-        /// Addresses to listen on, NAME://host:port. An empty host, 0.0.0.0 or [::] binds every address of the machine and
+        /// Addresses to listen on, NAME://host:port. An empty host, 0.0.0.0 or :: binds every address of the machine and
         /// needs an advertised listener of the same name.
         listeners: Vec<Listener> = vec![Listener::plaintext("127.0.0.1", 9092)];
         /// What clients are told to connect to, for the listeners where that is not the address they are bound to.
