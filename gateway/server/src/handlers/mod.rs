@@ -79,12 +79,18 @@ fn handler_of(key: i16) -> Option<Handler> {
         ApiKey::DescribeLogDirs => |context, call| answer(context, call, describe_log_dirs::handle),
         ApiKey::CreatePartitions => |context, call| answer(context, call, create_partitions::handle),
         ApiKey::ElectLeaders => |context, call| answer(context, call, elect_leaders::handle),
-        ApiKey::IncrementalAlterConfigs => |context, call| answer(context, call, incremental_alter_configs::handle),
-        ApiKey::ListPartitionReassignments => |context, call| answer(context, call, list_partition_reassignments::handle),
+        ApiKey::IncrementalAlterConfigs => {
+            |context, call| answer(context, call, incremental_alter_configs::handle)
+        }
+        ApiKey::ListPartitionReassignments => {
+            |context, call| answer(context, call, list_partition_reassignments::handle)
+        }
         ApiKey::DescribeCluster => |context, call| answer(context, call, describe_cluster::handle),
         ApiKey::DescribeProducers => |context, call| answer(context, call, describe_producers::handle),
         ApiKey::ListConfigResources => |context, call| answer(context, call, list_config_resources::handle),
-        ApiKey::DescribeTopicPartitions => |context, call| answer(context, call, describe_topic_partitions::handle),
+        ApiKey::DescribeTopicPartitions => {
+            |context, call| answer(context, call, describe_topic_partitions::handle)
+        }
         _ => return None,
     })
 }

@@ -1,0 +1,138 @@
+//! DescribeConfigs (32), versions 1 to 4 (KIP-133, KIP-226, KIP-569).
+//!
+//! Every setting of a topic, of this gateway as a broker, or of a group, with where its value comes from; a broker with
+//! an empty name has what was set at run time for all brokers. Loggers have one level here. Codes: INVALID_REQUEST,
+//! UNKNOWN_TOPIC_OR_PARTITION, INVALID_TOPIC_EXCEPTION.
+
+use std::sync::Arc;
+
+use chronik_config::kafka::{
+    ConfigSource, ConfigType, Described, Overrides, Synonym, describe_broker, describe_broker_defaults,
+    describe_group, describe_topic,
+};
+use kafka_protocol::messages::describe_configs_request::DescribeConfigsResource;
+use kafka_protocol::messages::describe_configs_response::{
+    DescribeConfigsResourceResult, DescribeConfigsResult, DescribeConfigsSynonym,
+};
+use kafka_protocol::messages::{DescribeConfigsRequest, DescribeConfigsResponse};
+use kafka_protocol::protocol::StrBytes;
+use tracing::level_filters::LevelFilter;
+
+use super::config_resources::{ResourceType, overrides_of, topic_of};
+use super::refused::{Refused, error_fields};
+use super::{Context, Request, Response};
+
+/// What a request wants beside the values.
+#[derive(Clone, Copy, Debug)]
+struct Extras {
+    synonyms: bool,
+    documentation: bool,
+}
+
+/// Answers a request.
+pub(super) async fn handle(
+    context: Arc<Context>,
+    request: Request<DescribeConfigsRequest>,
+) -> Response<DescribeConfigsResponse> {
+    let DescribeConfigsRequest { resources, include_synonyms, include_documentation, .. } = request.message;
+    let extras = Extras { synonyms: include_synonyms, documentation: include_documentation };
+    let results: Vec<_> = resources.into_iter().map(|resource| result(&context, resource, extras)).collect();
+    let errors: Vec<i16> = results.iter().map(|result| result.error_code).collect();
+    Response::with_errors(DescribeConfigsResponse::default().with_results(results), errors)
+}
+
+fn result(context: &Context, asked: DescribeConfigsResource, extras: Extras) -> DescribeConfigsResult {
+    let described = describe(context, &asked);
+    let (code, message) = error_fields(described.as_ref().err());
+    // No list and an empty one both ask for everything, as in Kafka.
+    let keys = asked.configuration_keys.filter(|keys| !keys.is_empty());
+    let wanted =
+        |config: &Described| keys.as_ref().is_none_or(|keys| keys.iter().any(|key| **key == *config.name));
+    let configs = described.unwrap_or_default().into_iter().filter(wanted);
+    DescribeConfigsResult::default()
+        .with_error_code(code)
+        .with_error_message(message)
+        .with_resource_type(asked.resource_type)
+        .with_resource_name(asked.resource_name)
+        .with_configs(configs.map(|config| config_result(config, extras)).collect())
+}
+
+fn describe(context: &Context, asked: &DescribeConfigsResource) -> Result<Vec<Described>, Refused> {
+    let name = asked.resource_name.as_str();
+    let dynamic = context.broker.dynamic_configs();
+    match ResourceType::from_wire(asked.resource_type) {
+        Some(ResourceType::Topic) => {
+            let overrides = overrides_of(&topic_of(context, name)?.overrides());
+            Ok(describe_topic(&context.settings, &dynamic, &overrides))
+        }
+        Some(ResourceType::Broker) if name.is_empty() => Ok(describe_broker_defaults(&dynamic)),
+        Some(ResourceType::Broker) => {
+            check_broker_id(context, name, " or empty string,")?;
+            Ok(describe_broker(&context.settings, &dynamic))
+        }
+        Some(ResourceType::BrokerLogger) if name.is_empty() => {
+            Err(Refused::request("Broker id must not be empty"))
+        }
+        Some(ResourceType::BrokerLogger) => {
+            check_broker_id(context, name, "")?;
+            Ok(vec![root_logger()])
+        }
+        Some(ResourceType::ClientMetrics) if name.is_empty() => {
+            Err(Refused::request("Client metrics subscription name must not be empty"))
+        }
+        Some(ResourceType::ClientMetrics) => Ok(Vec::new()),
+        Some(ResourceType::Group) if name.is_empty() => Err(Refused::request("Group name must not be empty")),
+        Some(ResourceType::Group) => Ok(describe_group(&context.broker.settings(), &Overrides::new())),
+        None => Err(Refused::request(format!("Unsupported resource type: {}", asked.resource_type))),
+    }
+}
+
+fn check_broker_id(context: &Context, name: &str, alternative: &str) -> Result<(), Refused> {
+    let node = context.node_id();
+    match name.parse::<i32>() {
+        Ok(id) if id == node.get() => Ok(()),
+        Ok(_) => Err(Refused::request(format!(
+            "Unexpected broker id, expected {node}{alternative} but received {name}"
+        ))),
+        Err(_) => Err(Refused::request(format!("Broker id must be an integer, but it is: {name}"))),
+    }
+}
+
+/// The most that is logged at all, in Kafka's words.
+fn root_logger() -> Described {
+    let level = match LevelFilter::current().into_level() {
+        Some(level) => level.as_str(),
+        None => "OFF",
+    };
+    Described {
+        name: "root",
+        value: Some(level.to_owned()),
+        source: ConfigSource::DynamicBrokerLogger,
+        read_only: true,
+        sensitive: false,
+        kind: ConfigType::String,
+        documentation: "",
+        synonyms: Vec::new(),
+    }
+}
+
+fn config_result(described: Described, extras: Extras) -> DescribeConfigsResourceResult {
+    let synonyms = if extras.synonyms { described.synonyms } else { Vec::new() };
+    let documentation = extras.documentation.then(|| StrBytes::from_static_str(described.documentation));
+    DescribeConfigsResourceResult::default()
+        .with_name(StrBytes::from_static_str(described.name))
+        .with_value(described.value.map(StrBytes::from_string))
+        .with_read_only(described.read_only)
+        .with_config_source(described.source.wire())
+        .with_is_sensitive(described.sensitive)
+        .with_synonyms(synonyms.into_iter().map(synonym).collect())
+        .with_config_type(described.kind.wire())
+        .with_documentation(documentation)
+}
+
+fn synonym(synonym: Synonym) -> DescribeConfigsSynonym {
+    DescribeConfigsSynonym::default()
+        .with_name(StrBytes::from_static_str(synonym.name))
+        .with_value(synonym.value.map(StrBytes::from_string))
+        .with_source(synonym.source.wire())
+}
