@@ -15,6 +15,9 @@ mod checkpoint;
 mod checksum;
 mod configs;
 mod core;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 mod halt;
 mod index;
 mod list_offsets;
