@@ -9,6 +9,9 @@ mod buffer;
 mod cache;
 mod disk;
 mod format;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 mod identity;
 mod log;
 mod metrics;
