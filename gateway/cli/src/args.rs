@@ -1,0 +1,70 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+/// A Kafka gateway in one binary.
+///
+/// Without a command it serves, which is the same as `chronik serve`.
+#[derive(Debug, Parser)]
+#[command(name = "chronik", version, after_help = EXAMPLES)]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    pub(crate) settings: SettingsArguments,
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+}
+
+/// Where settings come from, each stronger than the one before: defaults, file, CHRONIK_ variables, --set.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct SettingsArguments {
+    /// TOML file with settings.
+    #[arg(long, short, global = true, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// One setting, as in storage.wal.dir=/var/lib/chronik; may be repeated.
+    #[arg(long, global = true, value_name = "KEY=VALUE")]
+    pub(crate) set: Vec<String>,
+    /// What to log, as in info,chronik=debug; short for --set log.filter=….
+    #[arg(long, global = true, value_name = "FILTER")]
+    pub(crate) log: Option<String>,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Serve Kafka clients until SIGTERM or SIGINT.
+    Serve,
+    /// Show, check or import settings.
+    #[command(subcommand)]
+    Config(ConfigCommand),
+}
+
+/// Commands over settings. None of them starts or changes anything.
+#[derive(Debug, Subcommand)]
+pub(crate) enum ConfigCommand {
+    /// Print every setting with its default, unit and meaning, as a file to start from.
+    Default,
+    /// Check a file; exit code 78 when it would be refused.
+    Check {
+        /// The file.
+        file: PathBuf,
+    },
+    /// Print the effective settings and where each came from.
+    Show,
+    /// Turn a Kafka broker's server.properties into settings of chronik, on standard output.
+    Import {
+        /// The broker's file.
+        file: PathBuf,
+    },
+}
+
+const EXAMPLES: &str = "Examples:
+  chronik                                          serve on 127.0.0.1:9092, data in ./chronik-data
+  chronik --set storage.backend=memory             keep everything in memory
+  chronik --config chronik.toml                    settings from a file
+  CHRONIK_STORAGE__WAL__DIR=/var/lib/chronik chronik
+  chronik config default > chronik.toml            every setting, with comments
+  chronik config import server.properties          move over from a Kafka broker
+
+Exit codes: 0 stopped as asked, 1 failed, 2 wrong usage, 74 storage failed, 78 settings refused.";
