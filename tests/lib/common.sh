@@ -2,7 +2,8 @@
 # Sourced, never run. Sets ROOT, TOOLS and PATH; installs nothing and starts nothing.
 
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
-TOOLS=${CHRONIK_TOOLS:-$ROOT/tests/.tools}
+# Not CHRONIK_...: that prefix is the gateway's, which refuses settings it does not know.
+TOOLS=${TESTS_TOOLS:-$ROOT/tests/.tools}
 KAFKA_VERSION=4.3.1
 export TOOLS
 export PATH="$TOOLS/bin:$PATH"
