@@ -29,8 +29,8 @@ fn print(text: &str) -> Exit {
     Exit::Ok
 }
 
-fn refused(errors: &chronik_config::ConfigErrors) -> Exit {
-    eprint!("{errors}");
+fn refused(error: &dyn std::error::Error) -> Exit {
+    eprintln!("{error}");
     Exit::Settings
 }
 

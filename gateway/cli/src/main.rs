@@ -11,6 +11,7 @@ mod exit;
 mod logging;
 mod serve;
 mod settings;
+mod signals;
 mod storage;
 
 use std::process::ExitCode;

@@ -9,19 +9,19 @@ use chronik_config::Settings;
 use chronik_server::{Parts, Server};
 use chronik_types::{Clock, Entropy, SystemClock};
 use prometheus_client::registry::Registry;
-use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
 use crate::args::SettingsArguments;
 use crate::exit::Exit;
+use crate::signals::Signals;
 use crate::{banner, complain, logging, settings, storage};
 
 /// Serves until SIGTERM or SIGINT.
 pub(crate) fn run(arguments: &SettingsArguments) -> Exit {
     let loaded = match settings::load(arguments) {
         Ok(loaded) => loaded,
-        Err(errors) => {
-            eprint!("{errors}");
+        Err(error) => {
+            eprintln!("{error}");
             return Exit::Settings;
         }
     };
@@ -36,10 +36,20 @@ pub(crate) fn run(arguments: &SettingsArguments) -> Exit {
             return Exit::Failure;
         }
     };
-    runtime.block_on(serve(&loaded.settings))
+    let exit = runtime.block_on(serve(&loaded.settings));
+    // A replay that was told to stop does not look up from its work; it changes nothing.
+    runtime.shutdown_background();
+    exit
 }
 
 async fn serve(settings: &Settings) -> Exit {
+    let mut signals = match Signals::new() {
+        Ok(signals) => signals,
+        Err(error) => {
+            complain(&error);
+            return Exit::Failure;
+        }
+    };
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
     let entropy = Entropy::from_os();
     let mut registry = Registry::default();
@@ -57,90 +67,87 @@ async fn serve(settings: &Settings) -> Exit {
         }
     };
     let options = BrokerOptions::new(settings.clone(), Arc::clone(&clock), entropy.clone());
-    let broker = match Broker::open(options, Arc::clone(&backend)).await {
+    let opened = tokio::select! {
+        opened = Broker::open(options, Arc::clone(&backend)) => opened,
+        () = signals.told() => return Exit::Ok,
+    };
+    let broker = match opened {
         Ok(broker) => broker,
         Err(error) => {
             complain(&error);
             return Exit::Storage;
         }
     };
-    broker.metrics().register(&mut registry);
-    let exit = serve_clients(settings, &broker, &backend, registry, clock, entropy).await;
+    broker.metrics().register(registry.sub_registry_with_prefix("chronik"));
+    let exit = match start(settings, &broker, &backend, registry, clock, entropy).await {
+        Ok(listeners) => listeners.until_told(&broker, &mut signals).await,
+        Err(exit) => exit,
+    };
     broker.close().await;
     exit
 }
 
-/// Everything between the open broker and its close.
-async fn serve_clients(
+/// Everything that clients connect to.
+struct Listeners {
+    server: Server,
+    admin: AdminServer,
+}
+
+/// Opens the listeners and says so.
+async fn start(
     settings: &Settings,
     broker: &Arc<Broker>,
     backend: &Arc<dyn StorageBackend>,
     mut registry: Registry,
     clock: Arc<dyn Clock>,
     entropy: Entropy,
-) -> Exit {
-    let parts = Parts { settings, broker: Arc::clone(broker), registry: &mut registry, clock, entropy };
-    let server = match Server::bind(parts).await {
-        Ok(server) => server,
-        Err(error) => {
-            complain(&error);
-            return Exit::Failure;
-        }
+) -> Result<Listeners, Exit> {
+    let failed = |error: &dyn std::error::Error| {
+        complain(error);
+        Exit::Failure
     };
+    let parts = Parts { settings, broker: Arc::clone(broker), registry: &mut registry, clock, entropy };
+    let server = Server::bind(parts).await.map_err(|error| failed(&error))?;
     let watched = Arc::clone(backend);
     let parts = AdminParts {
         registry,
         readiness: Box::new(move || readiness(watched.as_ref())),
         version: env!("CARGO_PKG_VERSION"),
     };
-    let admin = match AdminServer::bind(&settings.admin.listen.to_string(), parts).await {
-        Ok(admin) => admin,
-        Err(error) => {
-            complain(&error);
-            return Exit::Failure;
-        }
+    let address = settings.admin.listen.to_string();
+    let admin = AdminServer::bind(&address, parts).await.map_err(|error| failed(&error))?;
+    let running = banner::Running {
+        settings,
+        kafka: server.local_addresses(),
+        admin: admin.local_address(),
+        storage: &backend.status(),
+        cluster_id: broker.cluster_id().as_str(),
+        topics: broker.topic_count(),
+        partitions: broker.partition_count(),
     };
-    print!(
-        "{}",
-        banner::text(&banner::Running {
-            settings,
-            kafka: server.local_addresses(),
-            admin: admin.local_address(),
-            storage: &backend.status(),
-            cluster_id: broker.cluster_id().as_str(),
-            topics: broker.topic_count(),
-            partitions: broker.partition_count(),
-        })
-    );
-    let (stop, stopped) = watch::channel(false);
-    let admin = tokio::spawn(admin.serve(stopped));
-    let exit = until_told(broker).await;
-    tracing::info!("stopping: no new requests, finishing what was accepted");
-    if !server.shutdown().await {
-        tracing::warn!(
-            "some clients were cut off: they did not take their answers within limits.shutdown_grace"
-        );
-    }
-    stop.send_replace(true);
-    // Probes may fail from here on; whoever asks sees a closed port.
-    admin.abort();
-    exit
+    print!("{}", banner::text(&running));
+    Ok(Listeners { server, admin })
 }
 
-/// Waits for a signal, or for the journal to say what this process cannot follow.
-async fn until_told(broker: &Broker) -> Exit {
-    let (terminate, interrupt) = match (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) {
-        (Ok(terminate), Ok(interrupt)) => (terminate, interrupt),
-        (Err(error), _) | (_, Err(error)) => {
-            complain(&error);
-            return Exit::Failure;
+impl Listeners {
+    /// Waits for a signal, or for the journal to say what this process cannot follow; then closes in order.
+    async fn until_told(self, broker: &Broker, signals: &mut Signals) -> Exit {
+        let (stop, stopped) = watch::channel(false);
+        let admin = tokio::spawn(self.admin.serve(stopped));
+        let exit = tokio::select! {
+            () = signals.told() => Exit::Ok,
+            halt = broker.halted() => halted(&halt),
+        };
+        tracing::info!("stopping: no new requests, finishing what was accepted");
+        if !self.server.shutdown().await {
+            tracing::warn!(
+                "some clients were cut off: they did not take their answers within limits.shutdown_grace"
+            );
         }
-    };
-    let (mut terminate, mut interrupt) = (terminate, interrupt);
-    tokio::select! {
-        _ = terminate.recv() => Exit::Ok,
-        _ = interrupt.recv() => Exit::Ok,
-        halt = broker.halted() => halted(&halt),
+        stop.send_replace(true);
+        // Probes may fail from here on; whoever asks sees a closed port.
+        admin.abort();
+        exit
     }
 }
 

@@ -47,7 +47,7 @@ pub(crate) fn open(
                 ..WalOptions::new(wal.dir.clone(), clock, entropy, Box::new(on_fatal))
             };
             let backend = WalBackend::open(options)?;
-            backend.register(registry);
+            backend.register(registry.sub_registry_with_prefix("chronik"));
             Ok(Arc::new(backend))
         }
     }

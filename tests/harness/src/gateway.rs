@@ -81,12 +81,21 @@ impl Gateway {
     /// # Errors
     /// When the process or its log file cannot be made.
     pub fn spawn(options: &GatewayOptions) -> Result<Self, GatewayError> {
+        Self::spawn_with(options, &[])
+    }
+
+    /// The same, with further arguments before the settings.
+    ///
+    /// # Errors
+    /// When the process or its log file cannot be made.
+    pub fn spawn_with(options: &GatewayOptions, arguments: &[&str]) -> Result<Self, GatewayError> {
         let io = |context: String| move |source| GatewayError::Io { context, source };
         let open = || File::options().create(true).append(true).open(&options.log);
         let out = open().map_err(io(format!("cannot open {}", options.log.display())))?;
         let err = out.try_clone().map_err(io("cannot share the log file".to_owned()))?;
         let mut command = Command::new(&options.binary);
         command
+            .args(arguments)
             .arg("--set")
             .arg(format!("kafka.listeners=PLAINTEXT://127.0.0.1:{}", options.kafka_port))
             .arg("--set")
