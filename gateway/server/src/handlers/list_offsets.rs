@@ -1,6 +1,6 @@
 //! ListOffsets (2), versions 1 to 10. KIP-79, KIP-207, KIP-320, KIP-734, KIP-405, KIP-1005.
 //!
-//! Codes: 3, 35 (a special timestamp that the version does not have), 42, 74, 76, and what reading can fail with.
+//! Codes: 3, 35 (a special timestamp that the version does not have), 42, 74, 75, and what reading can fail with.
 
 use std::sync::Arc;
 

@@ -1,6 +1,6 @@
 //! OffsetForLeaderEpoch (23), versions 2 to 4. KIP-101, KIP-320.
 //!
-//! Codes: 3, 74, 76.
+//! Codes: 3, 74, 75.
 
 use std::sync::Arc;
 

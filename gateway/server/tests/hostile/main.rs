@@ -1,0 +1,176 @@
+//! Hostile bytes through a real listener, for every API and version that is advertised: nothing panics, memory stays
+//! where it is, and the next connection is served.
+//!
+//! In a process of its own, because it looks at all of the memory and at every panic.
+#![cfg(test)]
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use chronik_backend::{MemoryBackend, MemoryOptions};
+use chronik_broker::{Broker, BrokerOptions};
+use chronik_config::{Listener, Settings};
+use chronik_server::{Parts, Server};
+use chronik_types::{Clock, Entropy, SystemClock};
+use chronik_wire::api;
+use prometheus_client::registry::Registry;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+/// How far the memory of the process may rise.
+const MEMORY_LIMIT: usize = 64 * 1024 * 1024;
+/// Where the body of a request may start at the earliest: behind the length, key, version and correlation id.
+const HEADER: usize = 12;
+/// Places in one request that are tried, evenly spread.
+const PLACES: usize = 24;
+
+async fn start() -> (Server, Arc<Broker>) {
+    let mut settings = Settings::default();
+    settings.kafka.listeners = vec![Listener::plaintext("127.0.0.1", 0)];
+    settings.topics.max_partitions = 20_000;
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
+    let options = BrokerOptions::new(settings.clone(), Arc::clone(&clock), Entropy::seeded(1));
+    let broker = Broker::open(options, Arc::new(MemoryBackend::new(MemoryOptions::default()))).await.unwrap();
+    let parts = Parts {
+        settings: &settings,
+        broker: Arc::clone(&broker),
+        registry: &mut Registry::default(),
+        clock,
+        entropy: Entropy::seeded(2),
+    };
+    (Server::bind(parts).await.unwrap(), broker)
+}
+
+/// One captured request for each API and version.
+fn seeds() -> BTreeMap<(i16, i16), Vec<u8>> {
+    let text = std::fs::read_to_string("../../tests/golden/exchanges.jsonl").unwrap();
+    let mut seeds = BTreeMap::new();
+    for line in text.lines() {
+        let line: serde_json::Value = serde_json::from_str(line).unwrap();
+        let hex = line["request"].as_str().unwrap();
+        let bytes = (0..hex.len()).step_by(2).map(|at| u8::from_str_radix(&hex[at..at + 2], 16).unwrap());
+        let request: Vec<u8> = bytes.collect();
+        let key = i16::from_be_bytes([request[4], request[5]]);
+        let version = i16::from_be_bytes([request[6], request[7]]);
+        if api::lookup(key).is_some_and(|api| api.decodes(version)) {
+            seeds.entry((key, version)).or_insert(request);
+        }
+    }
+    seeds
+}
+
+/// Puts the right length in front.
+fn framed(mut frame: Vec<u8>) -> Vec<u8> {
+    let length = u32::try_from(frame.len() - 4).unwrap();
+    frame[..4].copy_from_slice(&length.to_be_bytes());
+    frame
+}
+
+/// What a hostile client makes of a request.
+fn mutations(seed: &[u8], entropy: &Entropy) -> Vec<Vec<u8>> {
+    let places: Vec<usize> = (HEADER..seed.len()).step_by(seed.len().div_ceil(PLACES).max(1)).collect();
+    let below = |bound: usize| usize::try_from(entropy.below(u64::try_from(bound).unwrap())).unwrap();
+    let mut all = vec![framed(seed[..HEADER].to_vec())];
+    for at in places {
+        all.push(framed(seed[..at].to_vec()));
+        for claim in
+            [&[0x7f, 0xff, 0xff, 0xff][..], &[0xff, 0xff, 0xff, 0xff, 0x07], &[0xff, 0xff, 0xff, 0xff]]
+        {
+            let end = (at + claim.len()).min(seed.len());
+            let mut lying = seed[..at].to_vec();
+            lying.extend_from_slice(claim);
+            lying.extend_from_slice(&seed[end..]);
+            all.push(framed(lying));
+        }
+    }
+    for _ in 0..PLACES {
+        let mut noise = seed.to_vec();
+        for _ in 0..=below(4) {
+            let at = HEADER + below(noise.len() - HEADER);
+            noise[at] = u8::try_from(below(256)).unwrap();
+        }
+        all.push(framed(noise));
+        let mut random = seed[..HEADER].to_vec();
+        random.extend((0..below(200)).map(|_| u8::try_from(below(256)).unwrap()));
+        all.push(framed(random));
+    }
+    all
+}
+
+/// Sends bytes, says that no more will come, and waits until the gateway has closed the connection too.
+async fn attack(address: SocketAddr, bytes: &[u8]) {
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    // The gateway may close before it has read everything.
+    if stream.write_all(bytes).await.is_ok() && stream.shutdown().await.is_ok() {
+        let mut answer = Vec::new();
+        let reading = stream.read_to_end(&mut answer);
+        let _reset = tokio::time::timeout(Duration::from_secs(20), reading).await.expect("the gateway hangs");
+    }
+}
+
+async fn is_served(address: SocketAddr) -> bool {
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    stream.write_all(b"\0\0\0\x0a\0\x12\0\0\0\0\0\x05\xff\xff").await.unwrap();
+    let mut head = [0; 8];
+    stream.read_exact(&mut head).await.is_ok() && head[4..] == [0, 0, 0, 5]
+}
+
+fn resident_bytes() -> usize {
+    let statm = std::fs::read_to_string("/proc/self/statm").unwrap();
+    statm.split(' ').nth(1).unwrap().parse::<usize>().unwrap() * 4096
+}
+
+static PANICS: AtomicUsize = AtomicUsize::new(0);
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn hostile_bytes_do_no_harm() {
+    let report = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        PANICS.fetch_add(1, Ordering::SeqCst);
+        report(panic);
+    }));
+    let (server, _broker) = start().await;
+    let address = server.local_addresses()[0];
+    assert!(is_served(address).await);
+    let seeds = seeds();
+    assert!(seeds.len() > 100, "one seed for each API and version");
+    let idle = resident_bytes();
+    let entropy = Entropy::seeded(7);
+    for ((key, version), seed) in &seeds {
+        for hostile in mutations(seed, &entropy) {
+            attack(address, &hostile).await;
+        }
+        assert!(is_served(address).await, "after API {key} v{version}");
+        let grown = resident_bytes().saturating_sub(idle);
+        assert!(grown < MEMORY_LIMIT, "{grown} bytes more after API {key} v{version}");
+        assert_eq!(PANICS.load(Ordering::SeqCst), 0, "API {key} v{version} panicked");
+    }
+    for length in [[0x7f, 0xff, 0xff, 0xff], [0xff; 4], [0x06, 0x40, 0, 1], [0, 0, 0, 0], [0, 0, 0, 1]] {
+        attack(address, &[&length[..], &[0; 64]].concat()).await;
+    }
+    assert!(is_served(address).await);
+    assert!(server.shutdown().await);
+}
+
+/// S3 of the fault list: half-open connections that claim 100 MiB cost what has arrived, not what was claimed.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn claims_of_large_frames_cost_nothing() {
+    let (server, _broker) = start().await;
+    let address = server.local_addresses()[0];
+    let idle = resident_bytes();
+    let mut open = Vec::new();
+    for _ in 0..500 {
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        stream.write_all(&(99_u32 << 20).to_be_bytes()).await.unwrap();
+        stream.write_all(b"\0\0\0\x09\0\0\0\x01").await.unwrap();
+        open.push(stream);
+    }
+    assert!(is_served(address).await);
+    let grown = resident_bytes().saturating_sub(idle);
+    assert!(grown < MEMORY_LIMIT, "{grown} bytes for 500 claims");
+    drop(open);
+    assert!(server.shutdown().await);
+}

@@ -1,0 +1,122 @@
+//! Limits on connections, pipelines over TCP, clients that do not read, addresses that are taken.
+
+use chronik_config::Listener;
+use chronik_server::{Parts, Server};
+use chronik_types::{Entropy, SystemClock};
+use kafka_protocol::messages::{ApiVersionsRequest, FetchRequest, MetadataRequest};
+use prometheus_client::registry::Registry;
+use std::sync::Arc;
+use tokio::io::AsyncWriteExt;
+
+use crate::fetching::{append, partition, request};
+use crate::support::{Client, Gateway, frame};
+
+#[tokio::test]
+async fn one_address_gets_as_many_connections_as_it_may() {
+    let gateway = Gateway::start_with(|settings| settings.limits.max_connections_per_ip = 2).await;
+    let asked = ApiVersionsRequest::default();
+    let (mut first, mut second) = (gateway.client().await, gateway.client().await);
+    first.call(0, &asked).await;
+    second.call(0, &asked).await;
+    gateway.client().await.expect_close().await;
+    assert!(gateway.metrics().contains(r#"chronik_kafka_connections_refused_total{listener="PLAINTEXT"} 1"#));
+    drop(first);
+    // The place is free as soon as the gateway has noticed.
+    loop {
+        let mut again = gateway.client().await;
+        again.stream.write_all(&frame(0, 1, &asked)).await.unwrap();
+        if again.receive_frame().await.is_some() {
+            break;
+        }
+    }
+    second.call(0, &asked).await;
+}
+
+#[tokio::test]
+async fn beyond_the_total_a_connection_waits_for_a_place() {
+    let gateway = Gateway::start_with(|settings| settings.limits.max_connections = 1).await;
+    let asked = ApiVersionsRequest::default();
+    let mut first = gateway.client().await;
+    first.call(0, &asked).await;
+    let mut waiting = gateway.client().await;
+    waiting.send(0, &asked).await;
+    first.call(0, &asked).await;
+    drop(first);
+    waiting.receive::<ApiVersionsRequest>(0).await;
+}
+
+#[tokio::test]
+async fn a_hundred_pipelined_requests_are_answered_in_their_order() {
+    let gateway = Gateway::start().await;
+    gateway.topic("t", 1).await;
+    let mut client = gateway.client().await;
+    let mut sent = Vec::new();
+    for at in 0..100 {
+        let id = if at % 2 == 0 {
+            client.send(12, &MetadataRequest::default().with_topics(None)).await
+        } else {
+            client.send(12, &request(vec![partition(0, 0)])).await
+        };
+        sent.push(id);
+    }
+    for (at, id) in sent.into_iter().enumerate() {
+        let answered = if at % 2 == 0 {
+            client.receive::<MetadataRequest>(12).await.0
+        } else {
+            client.receive::<FetchRequest>(12).await.0
+        };
+        assert_eq!(answered, id);
+    }
+}
+
+#[tokio::test]
+async fn a_client_that_does_not_read_holds_nobody_up() {
+    let gateway = Gateway::start().await;
+    gateway.topic("t", 1).await;
+    let (mut slow, mut healthy) = (gateway.client().await, gateway.client().await);
+    for _ in 0..8 {
+        append(&mut healthy, 0, &[&vec![7; 900_000]]).await;
+    }
+    let fetches = 12;
+    for _ in 0..fetches {
+        slow.send(12, &request(vec![partition(0, 0).with_partition_max_bytes(i32::MAX)])).await;
+    }
+    append(&mut healthy, 0, &[b"still served"]).await;
+    for _ in 0..fetches {
+        let (_, response) = slow.receive::<FetchRequest>(12).await;
+        assert!(response.responses[0].partitions[0].records.as_ref().unwrap().len() > 7_000_000);
+    }
+}
+
+#[tokio::test]
+async fn an_address_that_is_taken_is_named() {
+    let gateway = Gateway::start().await;
+    let mut settings = chronik_config::Settings::default();
+    settings.kafka.listeners = vec![Listener::plaintext("127.0.0.1", gateway.address().port())];
+    let parts = Parts {
+        settings: &settings,
+        broker: Arc::clone(&gateway.broker),
+        registry: &mut Registry::default(),
+        clock: Arc::new(SystemClock::new()),
+        entropy: Entropy::seeded(1),
+    };
+    let error = Server::bind(parts).await.unwrap_err().to_string();
+    let expected = format!("cannot listen on PLAINTEXT://{}", gateway.address());
+    assert!(error.starts_with(&expected) && error.contains("uses this port"), "{error}");
+}
+
+#[tokio::test]
+async fn connections_are_counted() {
+    let gateway = Gateway::start().await;
+    let mut client = Client::connect(gateway.address()).await;
+    client.call(0, &ApiVersionsRequest::default()).await;
+    let metrics = gateway.metrics();
+    for line in [
+        r#"chronik_kafka_connections{listener="PLAINTEXT"} 1"#,
+        r#"chronik_kafka_requests_total{api="ApiVersions",error="NONE"} 1"#,
+        r#"chronik_kafka_request_duration_seconds_count{api="ApiVersions"} 1"#,
+        "chronik_kafka_requests_in_flight 0",
+    ] {
+        assert!(metrics.contains(line), "{line} is not in:\n{metrics}");
+    }
+}

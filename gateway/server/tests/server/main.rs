@@ -1,0 +1,13 @@
+//! The server through a real listener, over the memory backend, one module for each concern.
+#![cfg(test)]
+
+mod connections;
+mod fetching;
+mod golden;
+mod metadata;
+mod offsets;
+mod producing;
+mod sessions;
+mod stopping;
+mod support;
+mod versions;
