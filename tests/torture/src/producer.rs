@@ -71,7 +71,9 @@ impl Producer {
         cycle: &CyclePlan,
     ) -> Result<(), ClientError> {
         if self.plan.idempotent && self.identity.is_none() {
-            let request = InitProducerIdRequest::default().with_transaction_timeout_ms(60_000);
+            let request = InitProducerIdRequest::default()
+                .with_transactional_id(None)
+                .with_transaction_timeout_ms(60_000);
             let answer = connection.call(INIT_PRODUCER_ID_VERSION, &request)?;
             if answer.error_code != 0 {
                 shared.problem(format!("InitProducerId: error {}", answer.error_code));
@@ -136,8 +138,11 @@ impl Producer {
                     .with_partition_data(partitions)
             })
             .collect();
-        let request =
-            ProduceRequest::default().with_acks(-1).with_timeout_ms(30_000).with_topic_data(topic_data);
+        let request = ProduceRequest::default()
+            .with_transactional_id(None)
+            .with_acks(-1)
+            .with_timeout_ms(30_000)
+            .with_topic_data(topic_data);
         (Pending { batches, request }, bytes)
     }
 
