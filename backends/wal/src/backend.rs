@@ -240,7 +240,7 @@ const SMALLEST_SEGMENT: u64 = 64 << 10;
 const LARGEST_SEGMENT: u64 = 64 << 30;
 
 /// Reads a span from its file.
-fn read(log: &Log, data: DataRef) -> Result<Bytes, ReadError> {
+pub(crate) fn read(log: &Log, data: DataRef) -> Result<Bytes, ReadError> {
     let (at, len) = (data.at.get(), u64::from(data.len));
     let not_found = ReadError::NotFound { at: data.at };
     let within = at.checked_add(len).is_some_and(|end| end <= log.committed());

@@ -110,15 +110,15 @@ impl Identity {
         let Self { log_id, epoch, boot } = self;
         let mut text = format!("chronik-wal {VERSION}\nlog {log_id:016x}\nepoch {epoch}\nboot {boot}\n");
         text.push_str(&format!("crc {:08x}\n", crc32c(text.as_bytes())));
-        let mut bytes = text.into_bytes();
-        bytes.resize(SLOT, b'\n');
-        bytes
+        let padding = SLOT.saturating_sub(text.len());
+        [text.into_bytes(), vec![b'\n'; padding]].concat()
     }
 }
 
 /// Version of a slot whose checksum is right, and its content if the version is known.
 fn decode(bytes: &[u8]) -> Option<(u64, Option<Identity>)> {
-    let text = std::str::from_utf8(bytes).ok()?.trim_end();
+    let end = bytes.iter().rposition(|byte| *byte != b'\n')?;
+    let text = std::str::from_utf8(bytes.get(..=end)?).ok()?;
     let crc_at = text.rfind("crc ")?;
     let crc = u32::from_str_radix(text.get(crc_at + 4..)?, 16).ok()?;
     if crc != crc32c(text.get(..crc_at)?.as_bytes()) {

@@ -8,6 +8,7 @@ mod backend;
 mod buffer;
 mod cache;
 mod disk;
+pub mod dump;
 mod format;
 #[cfg(feature = "fuzzing")]
 #[doc(hidden)]

@@ -1,15 +1,16 @@
 //! Reads the blocks of one segment file in order and says where they stop making sense.
 //!
 //! The scan verifies everything that ties a block to its place: position, epoch, chain and all checksums. What a
-//! defect means, a torn tail or damage, is decided by its callers with the help of [`claim`].
+//! defect means, a torn tail or damage, is decided by its callers with the help of a [`Question`].
 
 use std::io;
 use std::sync::Arc;
 
 use bytes::Bytes;
 
-use crate::disk::DiskFile;
+use crate::disk::{Access, Disk, DiskFile};
 use crate::format::{BLOCK_HEADER, BlockHeader, Defect, MetaEntry, PAGE, crc32c, decode_meta, mark};
+use crate::segments::Segment;
 
 /// Reads one segment.
 #[derive(Debug)]
@@ -153,30 +154,54 @@ impl Scan {
     }
 }
 
-/// Looks behind `at` for proof that everything before `position` had been acknowledged: a header of this log, not
-/// older than `epoch`, that says so. Claims that hold only as long as the machine runs count if `unsynced` does.
-pub(crate) fn claim(
-    file: &Arc<dyn DiskFile>,
-    log_id: u64,
-    (start, bytes): (u64, u64),
-    at: u64,
-    (position, epoch): (u64, u64),
-    unsynced: bool,
-) -> io::Result<Option<u64>> {
-    let mut window = Window::new(Arc::clone(file));
-    let mut at = at;
-    while at < bytes {
-        let Some(found) = window.get(at, BLOCK_HEADER)? else { break };
-        if let Ok(header) = BlockHeader::decode(log_id, start + at, found)
-            && header.epoch >= epoch
-            && header.committed >= position
-            && (unsynced || !header.has(mark::UNSYNCED))
-        {
-            return Ok(Some(start + at));
+/// A place in the log up to which something is asked.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Question<'a> {
+    pub(crate) disk: &'a dyn Disk,
+    pub(crate) log_id: u64,
+    /// All segments; those that follow `segment` are asked too.
+    pub(crate) segments: &'a [Arc<Segment>],
+    pub(crate) segment: &'a Segment,
+    /// Byte in the file of `segment` behind which a proof may stand.
+    pub(crate) at: u64,
+    /// Everything before this position is asked about.
+    pub(crate) position: u64,
+    /// Older blocks prove nothing.
+    pub(crate) epoch: u64,
+    /// Whether claims count that hold only as long as the machine runs.
+    pub(crate) unsynced: bool,
+}
+
+impl Question<'_> {
+    /// Whether a later block proves that everything before the position had been acknowledged.
+    pub(crate) fn is_acknowledged(&self) -> io::Result<bool> {
+        let later = self.segments.iter().map(AsRef::as_ref).filter(|later| later.start > self.segment.start);
+        for candidate in std::iter::once(self.segment).chain(later) {
+            let file = self.disk.open(&candidate.name(), Access::Read)?;
+            let from = if candidate.start == self.segment.start { self.at } else { PAGE };
+            if self.is_claimed_in(candidate, file, from)? {
+                return Ok(true);
+            }
         }
-        at += PAGE;
+        Ok(false)
     }
-    Ok(None)
+
+    fn is_claimed_in(&self, segment: &Segment, file: Arc<dyn DiskFile>, from: u64) -> io::Result<bool> {
+        let mut window = Window::new(file);
+        let mut at = from;
+        while at < segment.bytes {
+            let Some(bytes) = window.get(at, BLOCK_HEADER)? else { break };
+            if let Ok(header) = BlockHeader::decode(self.log_id, segment.start + at, bytes)
+                && header.epoch >= self.epoch
+                && header.committed >= self.position
+                && (self.unsynced || !header.has(mark::UNSYNCED))
+            {
+                return Ok(true);
+            }
+            at += PAGE;
+        }
+        Ok(false)
+    }
 }
 
 /// A stretch of a file in memory.
@@ -209,9 +234,11 @@ impl Window {
                 return Ok(None);
             }
             let wanted = usize::try_from(left).map_or(WINDOW, |left| left.min(WINDOW)).max(len);
-            self.bytes.resize(wanted, 0);
+            if self.bytes.len() < wanted {
+                self.bytes = vec![0; wanted];
+            }
             self.offset = offset;
-            self.filled = self.file.read(offset, &mut self.bytes)?;
+            self.filled = self.file.read(offset, self.bytes.get_mut(..wanted).unwrap_or_default())?;
         }
         Ok(held(self).and_then(|(from, to)| self.bytes.get(from..to)))
     }

@@ -98,6 +98,12 @@ impl SimDisk {
     }
 
     fn with(inodes: Vec<Vec<u8>>, names: BTreeMap<String, usize>, dirs: BTreeSet<String>, boot: u64) -> Self {
+        // Files without a name are gone.
+        let (names, inodes): (BTreeMap<_, _>, Vec<_>) = names
+            .into_iter()
+            .enumerate()
+            .map(|(number, (name, inode))| ((name, number), inodes.get(inode).cloned().unwrap_or_default()))
+            .unzip();
         let inner = Inner {
             inodes,
             names,
@@ -150,18 +156,20 @@ impl SimDisk {
         Self::with(inner.inodes.clone(), inner.names.clone(), inner.dirs.clone(), inner.boot)
     }
 
-    /// Changes a file behind the back of the log.
-    pub(crate) fn edit(&self, path: &str, edit: impl FnOnce(&mut Vec<u8>)) {
-        let mut inner = self.inner.lock();
-        let inode = inner.names[path];
-        edit(&mut inner.inodes[inode]);
+    /// All files.
+    pub(crate) fn files(&self) -> BTreeMap<String, Vec<u8>> {
+        let inner = self.inner.lock();
+        inner.names.iter().map(|(name, inode)| (name.clone(), inner.inodes[*inode].clone())).collect()
     }
 
-    pub(crate) fn swap_names(&self, a: &str, b: &str) {
-        let mut inner = self.inner.lock();
-        let (a_inode, b_inode) = (inner.names[a], inner.names[b]);
-        inner.names.insert(a.into(), b_inode);
-        inner.names.insert(b.into(), a_inode);
+    /// A disk that holds these files.
+    pub(crate) fn holding(files: &BTreeMap<String, Vec<u8>>) -> Self {
+        let inodes = files.values().cloned().collect();
+        let names = files.keys().cloned().zip(0..).collect();
+        let mut dirs: BTreeSet<String> = files.keys().map(|name| parent(name).to_owned()).collect();
+        dirs.extend(dirs.clone().iter().map(|dir| parent(dir).to_owned()));
+        dirs.remove("");
+        Self::with(inodes, names, dirs, 1)
     }
 }
 
@@ -197,10 +205,17 @@ impl Inner {
 fn overwrite(content: &mut Vec<u8>, offset: u64, bytes: &[u8]) {
     let from = usize::try_from(offset).expect("small");
     let to = from + bytes.len();
-    if content.len() < to {
-        content.resize(to, 0);
-    }
+    grow(content, to as u64);
     content[from..to].copy_from_slice(bytes);
+}
+
+fn grow(content: &mut Vec<u8>, len: u64) {
+    let len = usize::try_from(len).expect("small");
+    if content.len() < len {
+        let mut longer = vec![0; len];
+        longer[..content.len()].copy_from_slice(content);
+        *content = longer;
+    }
 }
 
 fn parent(path: &str) -> &str {
@@ -301,7 +316,7 @@ impl DiskFile for SimFile {
             return Err(io::ErrorKind::StorageFull.into());
         }
         inner.operation()?;
-        inner.inodes[self.inode].resize(usize::try_from(len).expect("small"), 0);
+        grow(&mut inner.inodes[self.inode], len);
         inner.record.push(Event::Allocate { inode: self.inode, len });
         Ok(())
     }
@@ -398,7 +413,7 @@ impl Replay {
                     }
                     Pending::Write { .. } => true,
                     Pending::Allocate(len) => {
-                        content.resize(usize::try_from(*len).expect("small").max(content.len()), 0);
+                        grow(content, *len);
                         false
                     }
                 });
@@ -437,19 +452,25 @@ impl Replay {
         for change in self.pending.iter().filter(|_| survives()) {
             change_name(&mut names, &mut dirs, change);
         }
-        let content = |inode: &Inode| {
+        let content = |number: usize| {
+            let inode = &self.inodes[number];
             let mut content = inode.durable.clone();
             for pending in inode.pending.iter().filter(|_| survives()) {
                 match pending {
                     Pending::Write { offset, bytes, .. } => torn(&mut content, *offset, bytes, entropy),
                     Pending::Allocate(len) => {
-                        content.resize(usize::try_from(*len).expect("small").max(content.len()), 0);
+                        grow(&mut content, *len);
                     }
                 }
             }
             content
         };
-        let inodes = self.inodes.iter().map(content).collect();
+        let named: BTreeSet<usize> = names.values().copied().collect();
+        let inodes = (0..self.inodes.len()).map(|number| match named.contains(&number) {
+            true => content(number),
+            false => Vec::new(),
+        });
+        let inodes = inodes.collect();
         // A name whose file never reached the disk cannot be there.
         dirs.retain(|dir| parent(dir).is_empty() || self.dirs.contains(parent(dir)));
         SimDisk::with(inodes, names, dirs, self.boot + 1)

@@ -66,7 +66,7 @@ pub(crate) struct Group {
     pub(super) data_at: u64,
     /// Memory that the block occupies.
     pub(super) occupied: u64,
-    pub(super) commits: Vec<Committed>,
+    pub(crate) commits: Vec<Committed>,
     /// Boundary that follows the entries.
     pub(super) sealed: Option<Position>,
     /// Whether it ends the log cleanly.
@@ -198,7 +198,7 @@ impl Log {
         }
         let mut header = BlockHeader {
             marks: marks | self.unsynced(),
-            epoch: self.epoch,
+            epoch: self.epoch(),
             position: group.end,
             committed: self.committed(),
             previous: *previous,

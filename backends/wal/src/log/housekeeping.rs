@@ -143,7 +143,7 @@ impl Log {
                 Some(_) | None => return,
             }
         };
-        match self.segments.create(active.end(), self.settings.segment_bytes, self.epoch) {
+        match self.segments.create(active.end(), self.settings.segment_bytes, self.epoch()) {
             Ok(created) => {
                 self.metrics.segments_created.inc();
                 self.metrics.segments_recycled.inc_by(u64::from(created.recycled));

@@ -61,7 +61,8 @@ pub(crate) struct Log {
     pub(crate) segments: Segments,
     pool: Arc<Pool>,
     log_id: u64,
-    epoch: u64,
+    /// How often the log has been opened, or more, if its blocks say so.
+    epoch: AtomicU64,
     /// Whether the machine has run without interruption since the log was last opened.
     same_boot: bool,
     builder: Mutex<Builder>,
@@ -96,22 +97,26 @@ pub(crate) enum Phase {
 
 impl fmt::Debug for Log {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Log").field("epoch", &self.epoch).finish_non_exhaustive()
+        f.debug_struct("Log").field("epoch", &self.epoch()).finish_non_exhaustive()
     }
 }
 
 impl Log {
     /// Writes a block.
     pub(crate) fn write(&self, group: &Group) -> io::Result<()> {
-        let persist = match self.settings.durability {
-            Durability::Fsync => Persist::Now,
-            Durability::Os => Persist::Later,
-        };
         let began = self.settings.clock.monotonic();
-        group.file.write(group.offset, &group.block, persist)?;
+        group.file.write(group.offset, &group.block, self.persist())?;
         let took = self.settings.clock.monotonic().saturating_sub(began);
         self.metrics.write_seconds.observe(took.as_secs_f64());
         Ok(())
+    }
+
+    /// What must be true of a block before it is acknowledged.
+    pub(crate) fn persist(&self) -> Persist {
+        match self.settings.durability {
+            Durability::Fsync => Persist::Now,
+            Durability::Os => Persist::Later,
+        }
     }
 
     /// Position after the last acknowledged entry.
@@ -190,6 +195,10 @@ impl Log {
             damage: self.damage.lock().clone(),
             ..Status::default()
         }
+    }
+
+    fn epoch(&self) -> u64 {
+        self.epoch.load(Ordering::Relaxed)
     }
 
     fn now(&self) -> Duration {

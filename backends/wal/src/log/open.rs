@@ -34,7 +34,7 @@ impl Log {
             Found::Damaged => rebuild(disk.as_ref(), &found, "no valid content", &mut damage)?,
         };
         let same_boot = identity.boot == boot && !boot.is_empty();
-        identity.epoch += 1;
+        identity.epoch = identity.epoch.saturating_add(1);
         identity.boot = boot;
         identity.write(disk.as_ref())?;
         let pool = Arc::new(Pool::default());
@@ -46,7 +46,7 @@ impl Log {
             cache: Cache::new(settings.cache_bytes),
             pool,
             log_id: identity.log_id,
-            epoch: identity.epoch,
+            epoch: AtomicU64::new(identity.epoch),
             same_boot,
             builder: Mutex::new(Builder::default()),
             housework: Condvar::new(),

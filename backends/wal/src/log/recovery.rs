@@ -20,7 +20,7 @@ use super::{Log, Phase};
 use crate::Durability;
 use crate::disk::{Access, Persist};
 use crate::format::{BlockHeader, Defect, PAGE, mark};
-use crate::scan::{Before, Block, Scan, Step, claim};
+use crate::scan::{Before, Block, Question, Scan, Step};
 use crate::segments::Segment;
 
 /// Where the log ends.
@@ -32,6 +32,8 @@ struct Tail {
     /// Header checksum of the last block.
     previous: u32,
     has_entries: bool,
+    /// The newest epoch that was seen.
+    epoch: u64,
 }
 
 impl Log {
@@ -80,10 +82,10 @@ impl Log {
 
     /// The first segment of a new log.
     fn begin(&self) -> Result<Tail, FollowError> {
-        let created = self.segments.create(0, self.settings.segment_bytes, self.epoch);
+        let created = self.segments.create(0, self.settings.segment_bytes, self.epoch());
         let segment = created.map_err(|source| self.io_error("create a segment in", source))?.segment;
         self.metrics.segments_created.inc();
-        Ok(Tail { segment, at: PAGE, previous: 0, has_entries: false })
+        Ok(Tail { segment, at: PAGE, previous: 0, has_entries: false, epoch: 0 })
     }
 
     /// Reads segment after segment to the end.
@@ -109,7 +111,8 @@ impl Log {
             before = scan.before();
             if !sealed {
                 let previous = before.previous.unwrap_or_default();
-                return Ok(Tail { segment, at: scan.at(), previous, has_entries });
+                let epoch = before.epoch;
+                return Ok(Tail { segment, at: scan.at(), previous, has_entries, epoch });
             }
             follower.sealed(Position::new(segment.end()));
             // The segment after it was there before the seal was written.
@@ -166,18 +169,18 @@ impl Log {
         position: u64,
         epoch: u64,
     ) -> Result<bool, FollowError> {
-        let later = self.segments.all().into_iter().filter(|later| later.start > segment.start);
-        for candidate in std::iter::once(Arc::clone(segment)).chain(later) {
-            let read = |source| self.read_error(&candidate, source);
-            let file = self.disk.open(&candidate.name(), Access::Read).map_err(read)?;
-            let from = if candidate.start == segment.start { at } else { PAGE };
-            let span = (candidate.start, candidate.bytes);
-            let found = claim(&file, self.log_id, span, from, (position, epoch), self.same_boot);
-            if found.map_err(read)?.is_some() {
-                return Ok(true);
-            }
-        }
-        Ok(false)
+        let segments = self.segments.all();
+        let question = Question {
+            disk: self.disk.as_ref(),
+            log_id: self.log_id,
+            segments: &segments,
+            segment,
+            at,
+            position,
+            epoch,
+            unsynced: self.same_boot,
+        };
+        question.is_acknowledged().map_err(|source| self.read_error(segment, source))
     }
 
     fn report_tail(&self, segment: &Segment, at: u64, defect: Defect) {
@@ -190,7 +193,9 @@ impl Log {
 
     /// Makes the end of the log durable as it was found, marks the new epoch, and readies the builder.
     fn resume_at(&self, tail: Tail, follower: &mut dyn Follower) -> io::Result<u64> {
-        let Tail { segment, mut at, mut previous, mut has_entries } = tail;
+        let Tail { segment, mut at, mut previous, mut has_entries, epoch } = tail;
+        // The file `format` may have been lost or restored from an older copy.
+        self.epoch.fetch_max(epoch + 1, Ordering::Relaxed);
         for later in self.segments.all().into_iter().rev().filter(|later| later.start > segment.start) {
             self.segments.remove(&later, self.settings.segment_bytes)?;
         }
@@ -202,7 +207,7 @@ impl Log {
         let mut target = Target { segment, file, zeroing: Arc::new(Zeroing::new(at)) };
         if at + 2 * PAGE > target.segment.bytes {
             let created =
-                self.segments.create(target.segment.end(), self.settings.segment_bytes, self.epoch)?;
+                self.segments.create(target.segment.end(), self.settings.segment_bytes, self.epoch())?;
             previous = self.write_mark(&target, at, previous, mark::OPEN | mark::SEAL)?;
             target = Target::new(created);
             follower.sealed(Position::new(target.segment.start));
@@ -225,7 +230,7 @@ impl Log {
         let mut header = BlockHeader {
             // Everything before has been synced, and so is this block, whatever the durability.
             marks,
-            epoch: self.epoch,
+            epoch: self.epoch(),
             position,
             committed: position,
             previous,

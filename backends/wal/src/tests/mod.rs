@@ -1,6 +1,11 @@
 //! Tests of the log as a whole: the conformance suite, power cuts, failures, damage.
 
 mod conformance;
+mod damage;
+mod directory;
+mod life;
+mod power;
+mod writes;
 
 use std::sync::Arc;
 
@@ -19,12 +24,17 @@ fn options(dir: &std::path::Path, segment_bytes: u64) -> WalOptions {
 
 /// Bytes that differ from seed to seed and from place to place.
 fn pattern(seed: u64, len: usize) -> Bytes {
-    let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
-    let next = || {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        state.to_le_bytes()
-    };
-    std::iter::repeat_with(next).flatten().take(len).collect()
+    static NOISE: std::sync::OnceLock<Bytes> = std::sync::OnceLock::new();
+    let noise = NOISE.get_or_init(|| {
+        let mut noise = vec![0; 1 << 20];
+        Entropy::seeded(11).fill(&mut noise);
+        noise.into()
+    });
+    let offset = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 45;
+    let offset = usize::try_from(offset).expect("19 bits");
+    noise.slice(offset..offset + len)
+}
+
+fn block_on<T>(future: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_current_thread().build().expect("a runtime").block_on(future)
 }

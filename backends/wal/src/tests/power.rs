@@ -1,0 +1,148 @@
+//! Power cuts and failing disks.
+//!
+//! Random lives of a log on a simulated disk. After every single operation of the disk the power is cut: what was not
+//! synced survives in part, the log is opened again, and what it delivers is held against a model. One of these disks
+//! is where the next life begins, so recoveries are interrupted as well.
+//!
+//! `CHRONIK_POWERCUT_STATES` sets the number of crash states, `CHRONIK_POWERCUT_SEED` the first seed.
+
+use chronik_types::Entropy;
+
+use super::life::{Life, Model};
+use crate::Durability;
+use crate::disk::sim::{Event, Replay, SimDisk};
+
+fn number(variable: &str, default: u64) -> u64 {
+    std::env::var(variable).map_or(default, |value| value.parse().expect("a number"))
+}
+
+/// Explores crash states until there are enough. Returns how many acknowledged entries were at stake in all.
+fn explore(seed: u64, states: u64, durability: Durability) -> u64 {
+    eprintln!("seed {seed}, {states} crash states, {durability:?}");
+    let entropy = Entropy::seeded(seed);
+    let mut explored = 0;
+    let mut at_stake = 0;
+    let mut next_token = 1;
+    let mut disk = SimDisk::new();
+    let mut model = Model::default();
+    while explored < states {
+        let mut replay = Replay::from(&disk);
+        live(&disk, durability, &entropy, &mut next_token);
+        let record = disk.record();
+        let mut next_life = None;
+        for (number, event) in record.iter().enumerate() {
+            replay.step(event);
+            if let Event::Mark(mark) = event {
+                model.apply(mark);
+            }
+            let left = replay.cut_power(&entropy);
+            let untouched = left.snapshot();
+            let survivors = model.check(&left, durability).unwrap_or_else(|reason| {
+                panic!("seed {seed}, crash state {explored}, after event {number}: {reason}\n{event:?}")
+            });
+            explored += 1;
+            at_stake += model.acknowledged() as u64;
+            if next_life.is_none() || entropy.below(number as u64 + 1) == 0 {
+                next_life = Some((untouched, survivors));
+            }
+        }
+        (disk, model) = next_life.expect("a life leaves a record");
+    }
+    at_stake
+}
+
+/// One life, at random, ended at random.
+fn live(disk: &SimDisk, durability: Durability, entropy: &Entropy, next_token: &mut u64) {
+    let mut life = Life::begin(disk, durability).expect("open");
+    for _ in 0..entropy.below(120) {
+        if entropy.below(60) == 0 {
+            // The disk fills up, or gets some space again.
+            disk.set_capacity(disk.used() + entropy.below(4) * (70 << 10));
+        }
+        life.step(entropy, next_token);
+    }
+    match entropy.below(3) {
+        0 => {
+            life.log.close();
+            life.drain();
+        }
+        1 => life.drain(),
+        _ => {}
+    }
+    disk.set_capacity(u64::MAX);
+}
+
+#[test]
+fn what_is_acknowledged_survives_any_power_cut() {
+    let states = number("CHRONIK_POWERCUT_STATES", 2_000);
+    let seed = number("CHRONIK_POWERCUT_SEED", 1);
+    let at_stake = explore(seed, states, Durability::Fsync);
+    assert!(at_stake > states, "the lives acknowledged hardly anything");
+}
+
+#[test]
+fn a_power_cut_under_os_durability_leaves_a_prefix() {
+    explore(number("CHRONIK_POWERCUT_SEED", 1), 500, Durability::Os);
+}
+
+/// Without a power cut, `os` durability keeps everything acknowledged.
+#[test]
+fn the_end_of_the_process_loses_nothing_under_os_durability() {
+    let entropy = Entropy::seeded(3);
+    let mut disk = SimDisk::new();
+    let mut next_token = 1;
+    let mut model = Model::default();
+    for _ in 0..30 {
+        live(&disk, Durability::Os, &entropy, &mut next_token);
+        for event in disk.record() {
+            if let Event::Mark(mark) = event {
+                model.apply(&mark);
+            }
+        }
+        let left = disk.snapshot();
+        // Held to the stricter promise: all is there.
+        model = model.check(&left, Durability::Fsync).expect("nothing lost");
+        disk = left.snapshot();
+    }
+}
+
+/// The n-th write or sync fails, for every n: nothing is acknowledged from then on, and everything before survives.
+#[test]
+fn nothing_is_acknowledged_after_a_failed_write_or_sync() {
+    for nth in 1..200 {
+        let entropy = Entropy::seeded(nth);
+        let disk = SimDisk::new();
+        disk.fail_in(nth);
+        let mut next_token = 1;
+        let Ok(mut life) = Life::begin(&disk, Durability::Fsync) else { continue };
+        let mut failed_at = None;
+        for _ in 0..60 {
+            life.append(&entropy, &mut next_token);
+            life.log.do_housework();
+            if let Some(group) = life.log.take() {
+                let written = life.log.write(&group);
+                if written.is_err() {
+                    failed_at.get_or_insert(life.seen.lock().acknowledged);
+                }
+                life.log.complete(group, written);
+            }
+        }
+        if let Some(before) = failed_at {
+            assert_eq!(life.seen.lock().acknowledged, before, "acknowledged after failure {nth}");
+            assert!(life.log.append(super::life::any_append()).is_err());
+        }
+        let mut replay = Replay::from(&SimDisk::new());
+        let mut model = Model::default();
+        for event in disk.record() {
+            replay.step(&event);
+            if let Event::Mark(mark) = &event {
+                model.apply(mark);
+            }
+        }
+        for _ in 0..2 {
+            model
+                .check(&replay.cut_power(&entropy), Durability::Fsync)
+                .expect("acknowledged entries survive");
+        }
+    }
+}
