@@ -63,7 +63,7 @@ pub enum Rejection {
         max: i32,
     },
     /// CreatePartitions with a count that is not greater than the present one.
-    #[error("The topic {name} currently has {current} partition(s); {requested} would not be an increase.")]
+    #[error("Topic {name} has {current} partition(s) and cannot be reduced to {requested}.")]
     NotAnIncrease {
         /// The topic.
         name: TopicName,

@@ -65,7 +65,7 @@ pub(super) struct ResourceKey {
 /// Refuses a resource that a request names more than once.
 pub(super) fn refuse_repeated(all: &[ResourceKey], one: &ResourceKey) -> Result<(), Refused> {
     if all.iter().filter(|other| *other == one).count() > 1 {
-        return Err(Refused::request("Each resource must appear at most once."));
+        return Err(Refused::request("A resource may appear only once in a request."));
     }
     Ok(())
 }
@@ -105,7 +105,7 @@ type Altered = (ConfigResource, Overrides, Overrides);
 
 fn topic_change(context: &Context, name: &str, wanted: Wanted) -> Result<Altered, Refused> {
     if name.is_empty() {
-        return Err(Refused::request("Default topic resources are not allowed."));
+        return Err(Refused::request("A topic resource needs a name."));
     }
     let name = TopicName::new(name)?;
     let topic = context.broker.topic(name.as_str());
@@ -141,11 +141,17 @@ fn broker_scope(context: &Context, name: &str) -> Result<BrokerScope, Refused> {
     if name.is_empty() {
         return Ok(BrokerScope::Cluster);
     }
+    check_broker_id(context, name)?;
+    Ok(BrokerScope::Broker)
+}
+
+/// Refuses the name of a broker resource that is not this gateway's.
+pub(super) fn check_broker_id(context: &Context, name: &str) -> Result<(), Refused> {
     let node = context.node_id();
     match name.parse::<i32>() {
-        Ok(id) if id == node.get() => Ok(BrokerScope::Broker),
-        Ok(_) => Err(Refused::request(format!("Unexpected broker id, expected {node}, but received {name}"))),
-        Err(_) => Err(Refused::request(format!("Node id must be an integer, but it is: {name}"))),
+        Ok(id) if id == node.get() => Ok(()),
+        Ok(_) => Err(Refused::request(format!("This is broker {node}, not {name}."))),
+        Err(_) => Err(Refused::request(format!("A broker is named by its id, not by {name}."))),
     }
 }
 

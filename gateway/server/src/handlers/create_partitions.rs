@@ -55,7 +55,7 @@ async fn create(
     }
     if asked.count < current {
         let message = format!(
-            "The topic {} currently has {current} partition(s); {} would not be an increase.",
+            "Topic {} has {current} partition(s) and cannot be reduced to {}.",
             topic.name(),
             asked.count
         );
@@ -83,10 +83,7 @@ fn assignments(
 ) -> Result<Vec<Vec<NodeId>>, Refused> {
     let Some(assignments) = &asked.assignments else { return Ok(Vec::new()) };
     if i32::try_from(assignments.len()) != Ok(additional) {
-        let message = format!(
-            "Attempted to add {additional} additional partition(s), but only {} assignment(s) were specified.",
-            assignments.len()
-        );
+        let message = format!("{additional} partition(s) are added, and {} are assigned.", assignments.len());
         return Err(Refused::new(ErrorCode::InvalidReplicaAssignment, message));
     }
     let factor = usize::try_from(replication_factor).ok();

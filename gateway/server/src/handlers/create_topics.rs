@@ -65,9 +65,7 @@ async fn create(
 /// The topic that a request asks for, in the order of Kafka's checks.
 fn plan(context: &Context, asked: &CreatableTopic) -> Result<CreateTopic, Refused> {
     if asked.name.as_str() == CLUSTER_METADATA {
-        return Err(Refused::request(format!(
-            "Creation of internal topic {CLUSTER_METADATA} is prohibited."
-        )));
+        return Err(Refused::request(format!("The internal topic {CLUSTER_METADATA} cannot be created.")));
     }
     let name = TopicName::new(&asked.name)?;
     if context.broker.topic(name.as_str()).is_some() {
@@ -113,13 +111,13 @@ fn counts(context: &Context, asked: &CreatableTopic) -> Result<(i32, i16, Vec<Ve
     if asked.replication_factor < -1 || asked.replication_factor == 0 {
         return Err(Refused::new(
             ErrorCode::InvalidReplicationFactor,
-            "Replication factor must be larger than 0, or -1 to use the default value.",
+            "The replication factor is at least 1, or -1 for the default.",
         ));
     }
     if asked.num_partitions < -1 || asked.num_partitions == 0 {
         return Err(Refused::new(
             ErrorCode::InvalidPartitions,
-            "Number of partitions was set to an invalid non-positive value.",
+            "The number of partitions is at least 1, or -1 for the default.",
         ));
     }
     let settings = context.broker.settings();
@@ -136,14 +134,10 @@ fn counts(context: &Context, asked: &CreatableTopic) -> Result<(i32, i16, Vec<Ve
 
 fn explicit(context: &Context, asked: &CreatableTopic) -> Result<(i32, i16, Vec<Vec<NodeId>>), Refused> {
     if asked.replication_factor != -1 {
-        return Err(Refused::request(
-            "A manual partition assignment was specified, but replication factor was not set to -1.",
-        ));
+        return Err(Refused::request("With an explicit assignment the replication factor has to be -1."));
     }
     if asked.num_partitions != -1 {
-        return Err(Refused::request(
-            "A manual partition assignment was specified, but numPartitions was not set to -1.",
-        ));
+        return Err(Refused::request("With an explicit assignment the number of partitions has to be -1."));
     }
     let refuse = |message: String| Refused::new(ErrorCode::InvalidReplicaAssignment, message);
     let mut by_partition = BTreeMap::new();
@@ -152,15 +146,13 @@ fn explicit(context: &Context, asked: &CreatableTopic) -> Result<(i32, i16, Vec<
         let replicas = check_replicas(context, broker_ids, factor)?;
         factor = Some(replicas.len());
         if by_partition.insert(*partition_index, replicas).is_some() {
-            return Err(refuse(format!(
-                "Found multiple manual partition assignments for partition {partition_index}"
-            )));
+            return Err(refuse(format!("Partition {partition_index} is assigned more than once.")));
         }
     }
     if !by_partition.keys().copied().eq((0..).take(by_partition.len())) {
-        return Err(refuse("partitions should be a consecutive 0-based integer sequence".to_owned()));
+        return Err(refuse("The assigned partitions are not numbered from 0 without gaps.".to_owned()));
     }
-    let too_many = |_| refuse("there are more partitions or replicas than can be counted".to_owned());
+    let too_many = |_| refuse("There are more partitions or replicas than can be counted.".to_owned());
     let partitions = i32::try_from(by_partition.len()).map_err(too_many)?;
     let factor = i16::try_from(factor.unwrap_or_default()).map_err(too_many)?;
     Ok((partitions, factor, by_partition.into_values().collect()))

@@ -48,7 +48,7 @@ pub(super) async fn handle(
 
 fn deletion_disabled(version: i16) -> Refused {
     if version < 3 {
-        Refused::request("Topic deletion is disabled.")
+        Refused::request("Deleting topics is switched off here.")
     } else {
         ErrorCode::TopicDeletionDisabled.into()
     }
@@ -69,18 +69,14 @@ fn find_all(context: &Context, asked: Vec<Asked>) -> Vec<(Asked, Result<Arc<Topi
 
 fn find(context: &Context, asked: &Asked, times: usize, by_id: &[Uuid]) -> Result<Arc<Topic>, Refused> {
     match asked {
-        (None, id) if id.is_nil() => Err(Refused::request("Neither topic name nor id were specified.")),
-        (Some(_), id) if !id.is_nil() => {
-            Err(Refused::request("You may not specify both topic name and topic id."))
-        }
+        (None, id) if id.is_nil() => Err(Refused::request("A topic is named by neither name nor id.")),
+        (Some(_), id) if !id.is_nil() => Err(Refused::request("A topic is named by both name and id.")),
         (Some(_), _) if times > 1 => Err(Refused::request("Duplicate topic name.")),
         (None, _) if times > 1 => Err(Refused::request("Duplicate topic id.")),
         (Some(name), _) => {
             let topic = context.broker.topic(name).ok_or(ErrorCode::UnknownTopicOrPartition)?;
             if by_id.contains(&uuid_of(topic.id())) {
-                return Err(Refused::request(
-                    "The provided topic name maps to an ID that was already supplied.",
-                ));
+                return Err(Refused::request("The topic is named by its id, too."));
             }
             Ok(topic)
         }

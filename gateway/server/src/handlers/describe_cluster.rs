@@ -52,7 +52,7 @@ fn check_endpoint_type(asked: i8, version: i16) -> Result<(), Refused> {
         BROKERS => Ok(()),
         CONTROLLERS => Err(Refused::new(
             code(ErrorCode::MismatchedEndpointType),
-            "The request was sent to an endpoint of type BROKER, but we wanted an endpoint of type CONTROLLER",
+            "The endpoints of controllers were asked for, and this is one of brokers.",
         )),
         other => Err(Refused::new(
             code(ErrorCode::UnsupportedEndpointType),

@@ -18,7 +18,7 @@ use kafka_protocol::messages::{DescribeConfigsRequest, DescribeConfigsResponse};
 use kafka_protocol::protocol::StrBytes;
 use tracing::level_filters::LevelFilter;
 
-use super::config_resources::{ResourceType, overrides_of, topic_of};
+use super::config_resources::{ResourceType, check_broker_id, overrides_of, topic_of};
 use super::refused::{Refused, error_fields};
 use super::{Context, Request, Response};
 
@@ -67,34 +67,25 @@ fn describe(context: &Context, asked: &DescribeConfigsResource) -> Result<Vec<De
         }
         Some(ResourceType::Broker) if name.is_empty() => Ok(describe_broker_defaults(&dynamic)),
         Some(ResourceType::Broker) => {
-            check_broker_id(context, name, " or empty string,")?;
+            check_broker_id(context, name)?;
             Ok(describe_broker(&context.settings, &dynamic))
         }
         Some(ResourceType::BrokerLogger) if name.is_empty() => {
-            Err(Refused::request("Broker id must not be empty"))
+            Err(Refused::request("A logger resource needs the id of a broker."))
         }
         Some(ResourceType::BrokerLogger) => {
-            check_broker_id(context, name, "")?;
+            check_broker_id(context, name)?;
             Ok(vec![root_logger()])
         }
         Some(ResourceType::ClientMetrics) if name.is_empty() => {
-            Err(Refused::request("Client metrics subscription name must not be empty"))
+            Err(Refused::request("A client metrics resource needs a name."))
         }
         Some(ResourceType::ClientMetrics) => Ok(Vec::new()),
-        Some(ResourceType::Group) if name.is_empty() => Err(Refused::request("Group name must not be empty")),
+        Some(ResourceType::Group) if name.is_empty() => {
+            Err(Refused::request("A group resource needs a name."))
+        }
         Some(ResourceType::Group) => Ok(describe_group(&context.broker.settings(), &Overrides::new())),
         None => Err(Refused::request(format!("Unsupported resource type: {}", asked.resource_type))),
-    }
-}
-
-fn check_broker_id(context: &Context, name: &str, alternative: &str) -> Result<(), Refused> {
-    let node = context.node_id();
-    match name.parse::<i32>() {
-        Ok(id) if id == node.get() => Ok(()),
-        Ok(_) => Err(Refused::request(format!(
-            "Unexpected broker id, expected {node}{alternative} but received {name}"
-        ))),
-        Err(_) => Err(Refused::request(format!("Broker id must be an integer, but it is: {name}"))),
     }
 }
 

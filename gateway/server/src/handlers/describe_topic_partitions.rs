@@ -141,7 +141,10 @@ impl Page {
 }
 
 fn refused(name: StrBytes, error: ErrorCode) -> DescribeTopicPartitionsResponseTopic {
-    DescribeTopicPartitionsResponseTopic::default().with_name(Some(name.into())).with_error_code(error.code())
+    DescribeTopicPartitionsResponseTopic::default()
+        .with_name(Some(name.into()))
+        .with_error_code(error.code())
+        .with_topic_authorized_operations(operations::TOPIC)
 }
 
 fn partition(

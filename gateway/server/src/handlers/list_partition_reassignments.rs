@@ -14,5 +14,5 @@ pub(super) async fn handle(
     _context: Arc<Context>,
     _request: Request<ListPartitionReassignmentsRequest>,
 ) -> Response<ListPartitionReassignmentsResponse> {
-    Response::ok(ListPartitionReassignmentsResponse::default())
+    Response::ok(ListPartitionReassignmentsResponse::default().with_error_message(None))
 }

@@ -24,10 +24,7 @@ pub(super) fn check_partition_limit(context: &Context, partitions: i32) -> Resul
 pub(super) fn check_replication_factor(context: &Context, factor: i16) -> Result<(), Refused> {
     match context.broker.settings().topics.replication_factor {
         ReplicationFactorPolicy::Strict if factor > 1 => {
-            let message = format!(
-                "Unable to replicate the partition {factor} time(s): The target replication factor of {factor} \
-                 cannot be reached because only 1 broker(s) are registered."
-            );
+            let message = format!("There cannot be {factor} replicas of a partition on 1 broker.");
             Err(Refused::new(ErrorCode::InvalidReplicationFactor, message))
         }
         ReplicationFactorPolicy::Strict | ReplicationFactorPolicy::Any => Ok(()),
@@ -42,27 +39,22 @@ pub(super) fn check_replicas(
 ) -> Result<Vec<NodeId>, Refused> {
     let refuse = |message: String| Err(Refused::new(ErrorCode::InvalidReplicaAssignment, message));
     if replicas.is_empty() {
-        return refuse("The manual partition assignment includes an empty replica list.".to_owned());
+        return refuse("A partition is assigned to no broker.".to_owned());
     }
     let mut nodes: Vec<NodeId> = replicas.iter().map(|id| NodeId::new(id.0)).collect();
     nodes.sort_unstable();
     let strict = context.broker.settings().topics.replication_factor == ReplicationFactorPolicy::Strict;
     for (index, node) in nodes.iter().enumerate() {
         if node.get() < 0 || (strict && *node != context.node_id()) {
-            return refuse(format!(
-                "The manual partition assignment includes broker {node}, but no such broker is registered."
-            ));
+            return refuse(format!("A partition is assigned to broker {node}, which does not exist."));
         }
         if index > 0 && nodes.get(index - 1) == Some(node) {
-            return refuse(format!(
-                "The manual partition assignment includes the broker {node} more than once."
-            ));
+            return refuse(format!("A partition is assigned to broker {node} more than once."));
         }
     }
     if let Some(factor) = factor.filter(|factor| *factor != nodes.len()) {
         return refuse(format!(
-            "The manual partition assignment includes a partition with {} replica(s), but this is not consistent \
-             with previous partitions, which have {factor} replica(s).",
+            "A partition is assigned to {} broker(s), the others to {factor}.",
             nodes.len()
         ));
     }

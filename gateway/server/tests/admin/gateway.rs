@@ -82,6 +82,16 @@ impl Gateway {
         response
     }
 
+    /// Sends a whole frame and waits for the whole frame of its answer.
+    pub(crate) async fn exchange(&mut self, frame: &[u8]) -> Vec<u8> {
+        self.connection.write_all(frame).await.unwrap();
+        let length = self.connection.read_u32().await.expect("an answer, not a closed connection");
+        let mut answer = length.to_be_bytes().to_vec();
+        answer.resize(4 + usize::try_from(length).unwrap(), 0);
+        self.connection.read_exact(&mut answer[4..]).await.unwrap();
+        answer
+    }
+
     /// Creates a topic, which has to succeed.
     pub(crate) async fn create(&mut self, topic: &str, partitions: i32) -> CreatableTopicResult {
         let request = CreateTopicsRequest::default().with_topics(vec![new_topic(topic, partitions, 1)]);

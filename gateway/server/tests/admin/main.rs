@@ -4,6 +4,7 @@
 mod cluster;
 mod configs;
 mod gateway;
+mod kafka_answers;
 mod partitions;
 mod records;
 mod topics;
