@@ -25,7 +25,8 @@ const MAX_SEED_BYTES: usize = 2_048;
 fn main() -> Result<(), Box<dyn Error>> {
     requests()?;
     batches()?;
-    state()
+    state()?;
+    Ok(disk()?)
 }
 
 fn seed(target: &str, name: &str, bytes: &[u8]) -> io::Result<()> {
@@ -154,4 +155,40 @@ fn state() -> Result<(), Box<dyn Error>> {
     }
     seed("entry", "whole-life", &sequence)?;
     Ok(seed("checkpoint", "whole", &state.encode())?)
+}
+
+/// Descriptions as `src/wal.rs` reads them, and the objects of the broker behind their checksums.
+fn disk() -> io::Result<()> {
+    let format = [0, 1];
+    let segment = [0, 0];
+    let open = [2, 0, 0, 0, 0];
+    let two_entries = [0, 0, 0, 0, 2, 3, 1, b'a', b'b', b'c', 2, 0, b'd', b'e'];
+    let seal = [1, 0, 0, 0, 0];
+    let mut torn = two_entries;
+    torn[1] = 2;
+    let one: &[&[u8]] = &[&[0x31], &format, &segment, &open, &two_entries, &two_entries];
+    let two: &[&[u8]] =
+        &[&[0x23], &format, &segment, &open, &two_entries, &seal, &segment, &open, &two_entries];
+    let rebuilt: &[&[u8]] = &[&[0x34], &format, &segment, &open, &two_entries];
+    let tail: &[&[u8]] = &[&[0x31], &format, &segment, &open, &two_entries, &torn];
+    let damaged: &[&[u8]] = &[&[0x51], &format, &segment, &open, &torn, &two_entries, &two_entries];
+    for (name, parts) in
+        [("one", one), ("two", two), ("rebuilt", rebuilt), ("tail", tail), ("damaged", damaged)]
+    {
+        seed("wal", name, &parts.concat())?;
+    }
+
+    let numbers =
+        |numbers: &[u64]| numbers.iter().flat_map(|number| number.to_le_bytes()).collect::<Vec<_>>();
+    let directory = [&[9; 16], [0; 8].as_slice(), &2_u32.to_le_bytes()].concat();
+    let row = |offset: u64| [numbers(&[offset, 4_096 + offset, 77]), vec![61, 0, 0, 0, 4, 0, 0, 0]].concat();
+    let query = [[0, 0, 2, 0].as_slice(), &7_u64.to_le_bytes()].concat();
+    let index =
+        [query, numbers(&[65_543]), vec![1, 0, 0, 0, 2, 0, 0, 0], directory, row(5), row(10)].concat();
+    seed("index", "two-rows", &index)?;
+
+    let part = [vec![9; 16], vec![1, 0, 0, 0, 3, 0, 0, 0, 2, 0, 0, 0], numbers(&[1, 9, 77, 1_000])].concat();
+    let snapshot = [vec![1, 0, 0, 0], numbers(&[4, 50]), vec![1, 0, 0, 0], part].concat();
+    seed("snapshot", "one-part", &snapshot)?;
+    seed("snapshot", "empty", &[0; 4])
 }

@@ -2,6 +2,8 @@
 //!
 //! The targets are in `fuzz_targets/`, one for each reader of foreign bytes; `run` builds and runs them.
 
+pub mod wal;
+
 use chronik_types::CompressionType;
 use chronik_wire::compression::{compress, decompress};
 use peak_alloc::PeakAlloc;
