@@ -15,6 +15,7 @@ use kafka_protocol::messages::{CreatePartitionsRequest, CreatePartitionsResponse
 
 use super::new_topics::{check_partition_limit, check_replicas};
 use super::refused::{Refused, error_fields};
+use super::together::together;
 use super::{Context, Request, Response};
 
 /// Answers a request.
@@ -25,19 +26,20 @@ pub(super) async fn handle(
     let CreatePartitionsRequest { topics, validate_only, .. } = request.message;
     let mut times: HashMap<TopicName, usize> = HashMap::with_capacity(topics.len());
     topics.iter().for_each(|topic| *times.entry(topic.name.clone()).or_default() += 1);
-    let mut results = Vec::with_capacity(topics.len());
-    for topic in topics {
-        // A name that was there before has had its answer.
-        let Some(times) = times.remove(&topic.name) else { continue };
+    // A name that was there before has its answer already.
+    let distinct = topics.into_iter().filter_map(|topic| Some((times.remove(&topic.name)?, topic)));
+    let context = &*context;
+    let results = together(distinct.map(async |(times, topic)| {
         let created = if times > 1 {
             Err(Refused::request("Duplicate topic name."))
         } else {
-            create(&context, &topic, validate_only).await
+            create(context, &topic, validate_only).await
         };
         let (code, message) = error_fields(created.as_ref().err());
         let result = CreatePartitionsTopicResult::default().with_name(topic.name);
-        results.push(result.with_error_code(code).with_error_message(message));
-    }
+        result.with_error_code(code).with_error_message(message)
+    }))
+    .await;
     let errors: Vec<i16> = results.iter().map(|result| result.error_code).collect();
     Response::with_errors(CreatePartitionsResponse::default().with_results(results), errors)
 }

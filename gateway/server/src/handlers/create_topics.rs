@@ -19,6 +19,7 @@ use kafka_protocol::protocol::StrBytes;
 use super::config_resources::configs_of;
 use super::new_topics::{check_partition_limit, check_replicas, check_replication_factor};
 use super::refused::{Refused, error_fields};
+use super::together::together;
 use super::topic_ids::uuid_of;
 use super::{Context, Request, Response};
 
@@ -33,17 +34,18 @@ pub(super) async fn handle(
     let CreateTopicsRequest { topics, validate_only, .. } = request.message;
     let mut times: HashMap<StrBytes, usize> = HashMap::with_capacity(topics.len());
     topics.iter().for_each(|topic| *times.entry(topic.name.0.clone()).or_default() += 1);
-    let mut results = Vec::with_capacity(topics.len());
-    for topic in topics {
-        // A name that was there before has had its answer.
-        let Some(times) = times.remove(&topic.name.0) else { continue };
+    // A name that was there before has its answer already.
+    let distinct = topics.into_iter().filter_map(|topic| Some((times.remove(&topic.name.0)?, topic)));
+    let context = &*context;
+    let results = together(distinct.map(async |(times, topic)| {
         let created = if times > 1 {
             Err(Refused::request("Duplicate topic name."))
         } else {
-            create(&context, &topic, validate_only).await
+            create(context, &topic, validate_only).await
         };
-        results.push(result(&context, topic, created));
-    }
+        result(context, topic, created)
+    }))
+    .await;
     let errors: Vec<i16> = results.iter().map(|result| result.error_code).collect();
     Response::with_errors(CreateTopicsResponse::default().with_topics(results), errors)
 }

@@ -14,6 +14,7 @@ use kafka_protocol::messages::{DeleteTopicsRequest, DeleteTopicsResponse, TopicN
 use uuid::Uuid;
 
 use super::refused::{Refused, error_fields};
+use super::together::together;
 use super::topic_ids::{topic_id_of, uuid_of};
 use super::{Context, Request, Response, wire_topic_name};
 
@@ -29,19 +30,17 @@ pub(super) async fn handle(
     let names = topic_names.into_iter().map(|name| (Some(name), Uuid::nil()));
     let asked: Vec<Asked> =
         topics.into_iter().map(|topic| (topic.name, topic.topic_id)).chain(names).collect();
-    let mut responses = Vec::with_capacity(asked.len());
-    if context.broker.settings().topics.delete_enable {
-        for (asked, found) in find_all(&context, asked) {
-            let deleted = match found {
-                Ok(topic) => delete(&context, topic).await,
-                Err(refused) => Err(refused),
-            };
-            responses.push(result(asked, deleted));
-        }
+    let responses: Vec<_> = if context.broker.settings().topics.delete_enable {
+        let context = &*context;
+        let delete = async |(asked, found)| match found {
+            Ok(topic) => result(asked, delete(context, topic).await),
+            Err(refused) => result(asked, Err(refused)),
+        };
+        together(find_all(context, asked).into_iter().map(delete)).await
     } else {
         let refused = deletion_disabled(request.version);
-        responses.extend(asked.into_iter().map(|asked| result(asked, Err(refused.clone()))));
-    }
+        asked.into_iter().map(|asked| result(asked, Err(refused.clone()))).collect()
+    };
     let errors: Vec<i16> = responses.iter().map(|response| response.error_code).collect();
     Response::with_errors(DeleteTopicsResponse::default().with_responses(responses), errors)
 }

@@ -34,6 +34,7 @@ mod operations;
 mod produce;
 mod refused;
 mod replicas;
+mod together;
 mod topic_ids;
 
 use std::convert::Infallible;
@@ -138,5 +139,19 @@ impl<F: Future + Unpin> Future for AlwaysOk<F> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<Self::Output> {
         Pin::new(&mut self.0).poll(cx).map(Ok)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use chronik_wire::api;
+
+    use super::handler_of;
+
+    #[test]
+    fn what_is_advertised_has_a_handler_and_nothing_else_has() {
+        let handled: Vec<i16> = (i16::MIN..=i16::MAX).filter(|key| handler_of(*key).is_some()).collect();
+        let advertised: Vec<i16> = api::all().iter().map(|api| api.key).collect();
+        assert_eq!(handled, advertised);
     }
 }
