@@ -56,9 +56,9 @@ fn decode_and_encode<T: Decodable + Encodable>(version: i16, bytes: &[u8]) -> By
     encoded.freeze()
 }
 
-fn decodes<T: Decodable>(version: i16, bytes: &[u8]) -> bool {
+fn decodes<T: Decodable>(version: i16, bytes: &[u8], surplus: usize) -> bool {
     let mut body = Bytes::copy_from_slice(bytes);
-    T::decode(&mut body, version).is_ok() && body.is_empty()
+    T::decode(&mut body, version).is_ok() && body.len() <= surplus
 }
 
 /// Some random messages of every API and version.
@@ -126,10 +126,26 @@ fn every_length_that_lies_is_refused() {
 #[test]
 fn trailing_bytes_are_refused() {
     for_each_message(4, 1, |api, version, message| {
-        let longer = [&message.bytes[..], &[0]].concat();
+        let left = surplus(api, version) + 1;
+        let longer = [message.bytes.clone(), vec![0; left]].concat();
         let refused = check_request(api, version, &longer).unwrap_err();
-        assert_eq!(refused.reason, Reason::Trailing { left: 1 }, "{} v{version}", api.name);
+        assert_eq!(refused.reason, Reason::Trailing { left }, "{} v{version}", api.name);
     });
+}
+
+#[test]
+fn librdkafkas_request_for_all_topics_passes() {
+    let metadata = api::lookup(3).unwrap();
+    // As sent: topics null in four bytes, allow_auto_topic_creation, include_topic_authorized_operations, tags.
+    let sent = b"\0\0\0\0\x01\0\0";
+    check_request(metadata, 13, sent).unwrap();
+    let mut body = Bytes::from_static(sent);
+    let request: messages::MetadataRequest = crate::request::decode_request(13, &mut body).unwrap();
+    assert_eq!((request.topics, body.len()), (None, 0));
+    assert!(
+        check_request(metadata, 8, b"\xff\xff\xff\xff\x01\0\0\0").is_err(),
+        "only flexible versions are so long"
+    );
 }
 
 /// The property that everything else serves: what passes, kafka-protocol decodes, to the last byte and within the limit.
@@ -148,7 +164,7 @@ fn mutated_bytes_are_refused_or_decode() {
             if let Ok(well_formed) = check_request(api, version, &bytes) {
                 passed += 1;
                 assert!(well_formed.decoded_bytes <= allowed_memory(bytes.len()));
-                let decoded = for_request_type!(api.key, decodes(version, &bytes));
+                let decoded = for_request_type!(api.key, decodes(version, &bytes, surplus(api, version)));
                 assert!(decoded, "{} v{version}: {bytes:02x?}", api.name);
             }
         }
@@ -165,7 +181,11 @@ fn random_bytes_never_panic() {
                 let mut bytes = vec![0; length];
                 entropy.fill(&mut bytes);
                 if check_request(api, version, &bytes).is_ok() {
-                    assert!(for_request_type!(api.key, decodes(version, &bytes)), "{} v{version}", api.name);
+                    assert!(
+                        for_request_type!(api.key, decodes(version, &bytes, surplus(api, version))),
+                        "{} v{version}",
+                        api.name
+                    );
                 }
             }
         }

@@ -21,6 +21,8 @@ pub(super) struct Walker<'a> {
     memory: usize,
     memory_limit: usize,
     records: Option<Vec<RecordsSpan>>,
+    /// Bytes after the message that are no flaw.
+    surplus: usize,
 }
 
 /// What a walk found out.
@@ -31,11 +33,26 @@ pub(super) struct Walked {
 
 impl<'a> Walker<'a> {
     pub(super) const fn new(input: &'a [u8], version: i16, flexible: bool, memory_limit: usize) -> Self {
-        Self { input, at: 0, end: input.len(), version, flexible, memory: 0, memory_limit, records: None }
+        Self {
+            input,
+            at: 0,
+            end: input.len(),
+            version,
+            flexible,
+            memory: 0,
+            memory_limit,
+            records: None,
+            surplus: 0,
+        }
     }
 
     pub(super) fn collecting_records(mut self) -> Self {
         self.records = Some(Vec::new());
+        self
+    }
+
+    pub(super) const fn overlooking(mut self, surplus: usize) -> Self {
+        self.surplus = surplus;
         self
     }
 
@@ -44,8 +61,8 @@ impl<'a> Walker<'a> {
         self.account(1, shape.memory)?;
         self.walk_struct(shape)?;
         match self.left() {
-            0 => Ok(Walked { memory: self.memory, records: self.records.unwrap_or_default() }),
-            left => self.fail(Reason::Trailing { left }),
+            left if left > self.surplus => self.fail(Reason::Trailing { left }),
+            _ => Ok(Walked { memory: self.memory, records: self.records.unwrap_or_default() }),
         }
     }
 
