@@ -4,6 +4,7 @@
 mod connections;
 mod fetching;
 mod golden;
+mod likeness;
 mod metadata;
 mod offsets;
 mod producing;

@@ -73,14 +73,19 @@ fn partition_data(found: &Found, isolation: IsolationLevel) -> PartitionData {
         .with_high_watermark(found.high_watermark.get())
         .with_last_stable_offset(found.last_stable_offset.get())
         .with_log_start_offset(found.log_start_offset.get())
-        // There are no transactions; a reader that would skip aborted ones is told an empty list, as Kafka does.
-        .with_aborted_transactions((isolation == IsolationLevel::ReadCommitted).then(Vec::new));
+        .with_aborted_transactions(has_aborted_list(found.error, isolation).then(Vec::new));
     match found.diverging {
         Some((epoch, end)) => data.with_diverging_epoch(
             EpochEndOffset::default().with_epoch(epoch.get()).with_end_offset(end.get()),
         ),
         None => data,
     }
+}
+
+/// There are no transactions, but Kafka tells an empty list from null: null is for a reader that sees all records.
+fn has_aborted_list(error: ErrorCode, isolation: IsolationLevel) -> bool {
+    let is_missing = matches!(error, ErrorCode::UnknownTopicOrPartition | ErrorCode::UnknownTopicId);
+    is_missing || isolation == IsolationLevel::ReadCommitted
 }
 
 fn failed(index: i32, error: ErrorCode) -> PartitionData {
