@@ -21,6 +21,7 @@
 //! patched when it is served ([`patched_prefix`]). The path of a Produce is [`single_batch`], then
 //! [`RecordBatch::validate_append`]: header and CRC, no work per record. Records are walked with [`Records`] where a
 //! feature needs them.
+#![warn(clippy::indexing_slicing)]
 
 mod builder;
 mod control;

@@ -7,6 +7,7 @@
 //!
 //! Which codec a batch names is read in [`crate::batch`]. Snappy's two framings are in `snappy.rs`, the walk over an LZ4
 //! frame in `lz4.rs`.
+#![warn(clippy::indexing_slicing)]
 
 mod lz4;
 mod snappy;
