@@ -223,6 +223,7 @@ impl Follower for Applier {
         self.core.segments.seal(self.segment, end);
         self.core.sealed.add(self.segment, end, state.into());
         self.segment = end;
+        self.core.metrics.sealed_position.set(i64::try_from(end.get()).unwrap_or(i64::MAX));
     }
 
     fn refused(&mut self, token: u64, error: AppendError) {

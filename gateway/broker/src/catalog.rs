@@ -129,7 +129,7 @@ fn restored(
     (0..).zip(topic.partitions()).skip(first).map(|(index, state)| {
         let index = PartitionIndex::new(index);
         let at = TopicPartition::new(cell.id, index);
-        let batches = BatchIndex::from_parts(parts.remove(&at).unwrap_or_default());
+        let batches = BatchIndex::from_parts(parts.remove(&at).unwrap_or_default(), state.log_start_offset());
         Arc::new(Partition::restored(Arc::clone(cell), index, state, batches))
     })
 }

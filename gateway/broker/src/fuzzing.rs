@@ -24,7 +24,8 @@ pub fn search_index(bytes: Bytes, start: u64, (first, count): (u32, u32), from: 
     let from = Offset::new(from);
     let entries = Selection::Bytes { max: u64::MAX }.apply(&rows, from).len();
     let others = [Selection::Newest, Selection::AfterBytes(100)];
-    let found = entries + others.map(|selection| selection.apply(&rows, from).len()).iter().sum::<usize>();
+    let found =
+        entries + others.map(|mut selection| selection.apply(&rows, from).len()).iter().sum::<usize>();
     assert!(entries <= rows.len(), "more entries than rows");
     Some(found)
 }

@@ -107,8 +107,8 @@ impl Broker {
         loop {
             let start = partition.batches().first_part_not_older(from, timestamp);
             let Some(start) = start else { return Ok(None) };
-            let selection = Selection::NotOlderThan(timestamp);
-            let Some((part_end, entries)) = self.search(partition, start, selection).await? else {
+            let mut selection = Selection::NotOlderThan(timestamp);
+            let Some((part_end, entries)) = self.search(partition, start, &mut selection).await? else {
                 return Ok(None);
             };
             let Some(entry) = entries.first() else {
@@ -128,12 +128,12 @@ impl Broker {
     async fn newest(&self, partition: &Partition) -> Result<Option<(Offset, TimestampMs)>, ReadError> {
         let log_start = partition.log_start_offset();
         // The oldest part may reach below the log start, so that what it says of itself is not enough.
-        let oldest = self.search(partition, log_start, Selection::Newest).await?;
+        let oldest = self.search(partition, log_start, &mut Selection::Newest).await?;
         let Some((after, mut entries)) = oldest else { return Ok(None) };
         let newer_part = partition.batches().newest_part(after);
         if let Some((start, newest)) = newer_part
             && entries.first().is_none_or(|entry| newest > entry.max_timestamp)
-            && let Some((_, newer)) = self.search(partition, start, Selection::Newest).await?
+            && let Some((_, newer)) = self.search(partition, start, &mut Selection::Newest).await?
         {
             entries = newer;
         }

@@ -46,6 +46,10 @@ pub struct Metrics {
     pub index_cache_bytes: Gauge,
     /// Checkpoints written.
     pub checkpoints: Counter,
+    /// The end of the last sealed segment of the journal.
+    pub sealed_position: Gauge,
+    /// What indexes and a checkpoint cover; it follows `sealed_position`.
+    pub checkpoint_position: Gauge,
     /// Failed attempts to write a checkpoint or an index.
     pub checkpoint_errors: Counter,
     /// Bytes that retention has given up.
@@ -74,6 +78,8 @@ impl Default for Metrics {
             index_cache_misses: Counter::default(),
             index_cache_bytes: Gauge::default(),
             checkpoints: Counter::default(),
+            sealed_position: Gauge::default(),
+            checkpoint_position: Gauge::default(),
             checkpoint_errors: Counter::default(),
             retention_bytes: Counter::default(),
         }
@@ -122,6 +128,10 @@ impl Metrics {
         registry.register("topics", "Topics", self.topics.clone());
         registry.register("partitions", "Partitions", self.partitions.clone());
         registry.register("checkpoints", "Checkpoints written", self.checkpoints.clone());
+        let sealed = self.sealed_position.clone();
+        registry.register("sealed_position", "End of the last sealed segment of the journal", sealed);
+        let covered = self.checkpoint_position.clone();
+        registry.register("checkpoint_position", "Position in the journal that a checkpoint covers", covered);
         let errors = self.checkpoint_errors.clone();
         registry.register("checkpoint_errors", "Failed attempts to write a checkpoint or an index", errors);
         let bytes = self.retention_bytes.clone();

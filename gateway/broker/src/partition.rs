@@ -137,8 +137,8 @@ impl Partition {
         LeaderEpoch::new(self.leader_epoch.load(Ordering::Acquire))
     }
 
-    /// Bytes of its batches from the log start on. After a restart a part of what lies just below the log start may be
-    /// counted with it.
+    /// Bytes of its batches from the log start on. Until retention has looked at it, some of what lies just below the log
+    /// start may be counted too, where it is in the same journal segment.
     pub fn size_bytes(&self) -> u64 {
         self.size_bytes.load(Ordering::Relaxed)
     }
@@ -152,8 +152,10 @@ impl Partition {
 
     /// Takes in a batch; true when it is the first of the partition in that segment.
     pub(crate) fn append(&self, segment: Position, entry: BatchEntry, leader_epoch: LeaderEpoch) -> bool {
-        let first = self.batches.lock().push(segment, entry);
+        let mut batches = self.batches.lock();
+        let first = batches.push(segment, entry);
         self.size_bytes.fetch_add(u64::from(entry.len), Ordering::Relaxed);
+        drop(batches);
         self.leader_epoch.store(leader_epoch.get(), Ordering::Release);
         // Last: whoever sees the new watermark finds the batch.
         self.high_watermark.store(entry.next_offset().get(), Ordering::Release);
@@ -168,6 +170,15 @@ impl Partition {
         let gone = batches.advance(log_start);
         self.size_bytes.store(batches.bytes(), Ordering::Relaxed);
         gone
+    }
+
+    /// Takes in how many bytes of its oldest part lie at or above `log_start`, unless that has moved on.
+    pub(crate) fn learn_live_bytes(&self, log_start: Offset, live: u64) {
+        let mut batches = self.batches.lock();
+        if self.log_start_offset() == log_start {
+            batches.learn_live_bytes(live);
+            self.size_bytes.store(batches.bytes(), Ordering::Relaxed);
+        }
     }
 
     /// Gives up all batches of a deleted topic; returns the segments that held some.

@@ -88,7 +88,7 @@ impl Broker {
         loop {
             let start = partition.batches().first_part_not_older(from, oldest);
             let Some(start) = start else { return Ok(end) };
-            let found = self.search(partition, start, Selection::NotOlderThan(oldest)).await?;
+            let found = self.search(partition, start, &mut Selection::NotOlderThan(oldest)).await?;
             let Some((part_end, entries)) = found else { return Ok(end) };
             if let Some(entry) = entries.first() {
                 return Ok(entry.base_offset.max(log_start));
@@ -104,7 +104,7 @@ impl Broker {
         log_start: Offset,
         size: u64,
     ) -> Result<Offset, ReadError> {
-        let mut excess = partition.size_bytes().saturating_sub(size);
+        let mut excess = self.exact_bytes(partition, log_start).await?.saturating_sub(size);
         let mut from = log_start;
         while excess > 0 {
             let skipped = partition.batches().whole_part(from, excess);
@@ -113,12 +113,34 @@ impl Broker {
                 from = part_end;
                 continue;
             }
-            let Some((_, entries)) = self.search(partition, from, Selection::AfterBytes(excess)).await?
-            else {
-                break;
-            };
-            return Ok(entries.first().map_or(from, |entry| entry.base_offset.max(from)));
+            let mut selection = Selection::AfterBytes(excess);
+            let found = self.search(partition, from, &mut selection).await?;
+            let Some((part_end, entries)) = found else { break };
+            if let Some(entry) = entries.first() {
+                return Ok(entry.base_offset.max(from));
+            }
+            excess = left(selection);
+            from = part_end;
         }
         Ok(from)
+    }
+
+    /// The bytes of a partition from its log start on. Reads the entries on the border when they are not in memory, once
+    /// for each place of the log start.
+    async fn exact_bytes(&self, partition: &Partition, log_start: Offset) -> Result<u64, ReadError> {
+        if !partition.batches().bytes_are_exact() {
+            let mut selection = Selection::AfterBytes(u64::MAX);
+            self.search(partition, log_start, &mut selection).await?;
+            partition.learn_live_bytes(log_start, u64::MAX - left(selection));
+        }
+        Ok(partition.size_bytes())
+    }
+}
+
+/// What a search by bytes has not used up.
+fn left(selection: Selection) -> u64 {
+    match selection {
+        Selection::AfterBytes(left) => left,
+        Selection::Bytes { .. } | Selection::NotOlderThan(_) | Selection::Newest => 0,
     }
 }

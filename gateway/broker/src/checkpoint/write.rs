@@ -44,6 +44,8 @@ impl Checkpointer {
             self.core.sealed.put_back(taken);
         }
         self.trim().await?;
+        let covered = i64::try_from(self.covered.get()).unwrap_or(i64::MAX);
+        self.core.metrics.checkpoint_position.set(covered);
         result
     }
 

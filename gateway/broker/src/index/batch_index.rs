@@ -9,8 +9,8 @@ use super::{BatchEntry, Entries, Part, Selection};
 #[derive(Debug, Default)]
 pub(crate) struct BatchIndex {
     parts: Vec<Part>,
-    /// Bytes of the first part that lie below the log start.
-    dead_bytes: u64,
+    /// Bytes of the first part that lie below the log start; `None` while its entries would have to be read for that.
+    dead_bytes: Option<u64>,
 }
 
 /// What a search in one part came to.
@@ -46,8 +46,9 @@ pub(crate) struct StoredPart {
 
 impl BatchIndex {
     /// The index that a checkpoint describes.
-    pub(crate) fn from_parts(parts: Vec<Part>) -> Self {
-        Self { parts, dead_bytes: 0 }
+    pub(crate) fn from_parts(parts: Vec<Part>, log_start: Offset) -> Self {
+        let dead_bytes = dead_bytes(&parts, log_start);
+        Self { parts, dead_bytes }
     }
 
     /// Adds a batch that lies in the segment at `segment`; true when it is the first of the partition there.
@@ -70,19 +71,30 @@ impl BatchIndex {
     pub(crate) fn advance(&mut self, log_start: Offset) -> Vec<Position> {
         let dead = self.parts.partition_point(|part| part.next_offset <= log_start);
         let gone = self.parts.drain(..dead).map(|part| part.segment).collect();
-        self.dead_bytes = self.parts.first().map_or(0, |part| part.dead_bytes(log_start));
+        self.dead_bytes = dead_bytes(&self.parts, log_start);
         gone
     }
 
     /// Gives up everything; returns the segments it had.
     pub(crate) fn clear(&mut self) -> Vec<Position> {
-        self.dead_bytes = 0;
+        self.dead_bytes = Some(0);
         std::mem::take(&mut self.parts).into_iter().map(|part| part.segment).collect()
     }
 
-    /// Bytes of the batches at or above the log start. Of a part whose entries are not in memory all bytes count.
+    /// Bytes of the batches at or above the log start. Where they are not known exactly, all of the first part count.
     pub(crate) fn bytes(&self) -> u64 {
-        self.parts.iter().map(|part| part.bytes).sum::<u64>().saturating_sub(self.dead_bytes)
+        let all: u64 = self.parts.iter().map(|part| part.bytes).sum();
+        all.saturating_sub(self.dead_bytes.unwrap_or(0))
+    }
+
+    /// Whether [`BatchIndex::bytes`] is exact.
+    pub(crate) fn bytes_are_exact(&self) -> bool {
+        self.dead_bytes.is_some()
+    }
+
+    /// Takes in how many bytes of the first part lie at or above the log start.
+    pub(crate) fn learn_live_bytes(&mut self, live: u64) {
+        self.dead_bytes = self.parts.first().map(|part| part.bytes.saturating_sub(live)).or(Some(0));
     }
 
     /// The parts, oldest first.
@@ -91,7 +103,7 @@ impl BatchIndex {
     }
 
     /// Searches the part that holds `from`, or the first one after it; `None` when nothing lies there.
-    pub(crate) fn search(&self, from: Offset, selection: Selection) -> Option<Found> {
+    pub(crate) fn search(&self, from: Offset, selection: &mut Selection) -> Option<Found> {
         self.parts_from(from).first().map(|part| part.search(from, selection))
     }
 
@@ -137,9 +149,14 @@ impl BatchIndex {
     }
 }
 
+/// Bytes of the first part below the log start, if they can be told from what is in memory.
+fn dead_bytes(parts: &[Part], log_start: Offset) -> Option<u64> {
+    parts.first().map_or(Some(0), |part| part.dead_bytes(log_start))
+}
+
 impl Part {
     /// Searches this part from `from` on.
-    pub(crate) fn search(&self, from: Offset, selection: Selection) -> Found {
+    pub(crate) fn search(&self, from: Offset, selection: &mut Selection) -> Found {
         let entries = match &self.entries {
             Entries::Resident(entries) => FoundEntries::Here(selection.apply(entries.as_slice(), from)),
             Entries::Stored { first, count } => {

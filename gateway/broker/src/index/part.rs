@@ -3,7 +3,7 @@
 use chronik_backend::Position;
 use chronik_types::{Offset, TimestampMs};
 
-use super::{BatchEntry, Rows};
+use super::BatchEntry;
 
 /// The batches of one partition in one journal segment: their sum, and where their entries are.
 #[derive(Clone, Debug)]
@@ -71,17 +71,13 @@ impl Part {
         Self { segment, first_offset, next_offset, max_timestamp, bytes, entries }
     }
 
-    /// Bytes of the batches that lie wholly below `offset`. Entries that are not here count as live.
-    pub(crate) fn dead_bytes(&self, offset: Offset) -> u64 {
-        match &self.entries {
-            Entries::Resident(entries) => {
-                let dead = entries.partition_point(|entry| entry.next_offset() <= offset);
-                (0..dead)
-                    .filter_map(|row| entries.as_slice().row(row))
-                    .map(|entry| u64::from(entry.len))
-                    .sum()
-            }
-            Entries::Stored { .. } | Entries::Lost => 0,
+    /// Bytes of the batches that lie wholly below `offset`; `None` when the entries would have to be read for that.
+    pub(crate) fn dead_bytes(&self, offset: Offset) -> Option<u64> {
+        if offset <= self.first_offset {
+            return Some(0);
         }
+        let Entries::Resident(entries) = &self.entries else { return None };
+        let dead = entries.iter().take_while(|entry| entry.next_offset() <= offset);
+        Some(dead.map(|entry| u64::from(entry.len)).sum())
     }
 }

@@ -16,18 +16,18 @@ pub(crate) enum Selection {
     NotOlderThan(TimestampMs),
     /// The first of the entries with the greatest timestamp.
     Newest,
-    /// The first entry after as many whole batches as that many bytes hold.
+    /// The first entry after as many whole batches as that many bytes hold. The bytes of the batches passed are taken off.
     AfterBytes(u64),
 }
 
 impl Selection {
     /// The entries looked for; none when the part has no such.
-    pub(crate) fn apply(self, rows: &(impl Rows + ?Sized), from: Offset) -> Vec<BatchEntry> {
+    pub(crate) fn apply(&mut self, rows: &(impl Rows + ?Sized), from: Offset) -> Vec<BatchEntry> {
         let mut live = rows.starting_at(from);
         match self {
-            Self::Bytes { max } => within(live, max),
+            Self::Bytes { max } => within(live, *max),
             Self::NotOlderThan(at_least) => {
-                live.find(|entry| entry.max_timestamp >= at_least).into_iter().collect()
+                live.find(|entry| entry.max_timestamp >= *at_least).into_iter().collect()
             }
             Self::Newest => live
                 .reduce(
@@ -35,10 +35,10 @@ impl Selection {
                 )
                 .into_iter()
                 .collect(),
-            Self::AfterBytes(mut bytes) => live
+            Self::AfterBytes(bytes) => live
                 .find(|entry| match bytes.checked_sub(u64::from(entry.len)) {
                     Some(left) => {
-                        bytes = left;
+                        *bytes = left;
                         false
                     }
                     None => true,
@@ -84,7 +84,7 @@ mod tests {
             .to_vec()
     }
 
-    fn select(selection: Selection, from: i64) -> Vec<i64> {
+    fn select(mut selection: Selection, from: i64) -> Vec<i64> {
         let rows = rows();
         let found = selection.apply(rows.as_slice(), Offset::new(from));
         found.iter().map(|entry| entry.base_offset.get()).collect()
@@ -112,5 +112,8 @@ mod tests {
         assert_eq!(select(Selection::AfterBytes(99), 0), [0]);
         assert_eq!(select(Selection::AfterBytes(100), 0), [1]);
         assert_eq!(select(Selection::AfterBytes(360), 0), [0; 0]);
+        let mut all = Selection::AfterBytes(1_000);
+        assert!(all.apply(rows().as_slice(), Offset::new(1)).is_empty());
+        assert!(matches!(all, Selection::AfterBytes(740)));
     }
 }

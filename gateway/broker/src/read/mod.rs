@@ -114,7 +114,7 @@ impl Broker {
         gather: &mut Gather,
     ) -> Result<Option<Offset>, ReadError> {
         let max = u64::try_from(max_bytes).unwrap_or(u64::MAX);
-        let Some((_, entries)) = self.search(partition, from, Selection::Bytes { max }).await? else {
+        let Some((_, entries)) = self.search(partition, from, &mut Selection::Bytes { max }).await? else {
             return Ok(None);
         };
         let mut next = None;
@@ -172,7 +172,7 @@ impl Broker {
         &self,
         partition: &Partition,
         from: Offset,
-        selection: Selection,
+        selection: &mut Selection,
     ) -> Result<Option<(Offset, Vec<BatchEntry>)>, ReadError> {
         let found = partition.batches().search(from, selection);
         let Some(found) = found else { return Ok(None) };

@@ -1,0 +1,11 @@
+//! The broker core over the memory backend, through its public interface.
+#![cfg(test)]
+
+mod changes;
+mod offsets;
+mod produce;
+mod read;
+mod restart;
+mod retention;
+mod support;
+mod watch;
