@@ -1,18 +1,18 @@
 //! The layer that `policy/README.md` shows, compiled and run in a stack as the server builds one.
 
 use std::convert::Infallible;
-use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use bytes::{BufMut, Bytes, BytesMut};
-use chronik_policy::{AdmissionLayer, Call, Connection, DeadlineLayer, Listener, Reply, TraceLayer, Turn};
+use chronik_policy::{AdmissionLayer, Call, DeadlineLayer, Reply, TraceLayer};
 use chronik_types::SystemClock;
-use chronik_wire::header::parse_request_header;
-use tokio_util::sync::CancellationToken;
 use tower::{Layer, Service, ServiceBuilder, service_fn};
+
+use crate::support::call;
+
+const METADATA: i16 = 3;
 
 // --- the layer of the README, word for word
 #[derive(Clone)]
@@ -53,29 +53,6 @@ impl<S: Service<Call, Response = Reply, Error = Infallible>> Service<Call> for C
 }
 // --- up to here
 
-#[cfg(test)]
-fn call_of(client_id: &'static str) -> Call {
-    let listener = Listener {
-        name: "PLAINTEXT".to_owned(),
-        advertised_host: "localhost".to_owned(),
-        advertised_port: 9092,
-    };
-    // Metadata in version 1: key, version, correlation id, client id.
-    let mut frame = BytesMut::from(&b"\0\x03\0\x01\0\0\0\x07"[..]);
-    frame.put_i16(i16::try_from(client_id.len()).unwrap());
-    frame.put_slice(client_id.as_bytes());
-    let mut frame = frame.freeze();
-    let peer = SocketAddr::from(([127, 0, 0, 1], 50_000));
-    Call {
-        connection: Arc::new(Connection::new(1, peer, Arc::new(listener), CancellationToken::new())),
-        header: parse_request_header(&mut frame).unwrap(),
-        body: Bytes::new(),
-        received_at: Duration::ZERO,
-        turn: Turn::take(&Arc::new(AtomicBool::new(false))),
-        reservation: None,
-    }
-}
-
 #[tokio::test]
 async fn the_layer_of_the_readme_works_in_a_stack() {
     let seen = Arc::new(AtomicU64::new(0));
@@ -86,7 +63,7 @@ async fn the_layer_of_the_readme_works_in_a_stack() {
         .layer(DeadlineLayer::new(Duration::from_secs(30)))
         .service(service_fn(|_call: Call| async { Ok::<_, Infallible>(Reply::Nothing) }));
     for client_id in ["ours", "theirs", "ours"] {
-        let Ok(reply) = stack.call(call_of(client_id)).await;
+        let Ok(reply) = stack.call(call(METADATA, 1, client_id)).await;
         assert!(matches!(reply, Reply::Nothing));
     }
     assert_eq!(seen.load(Ordering::Relaxed), 2);
@@ -97,7 +74,7 @@ fn the_readme_shows_this_layer() {
     let marked = |text: &str, from: &str, to: &str| -> String {
         text.split_once(from).and_then(|(_, rest)| rest.split_once(to)).unwrap().0.trim().to_owned()
     };
-    let readme = marked(include_str!("../README.md"), "```rust\n", "```");
+    let readme = marked(include_str!("../../README.md"), "```rust\n", "```");
     let source = include_str!("readme_layer.rs");
     let here = marked(source, "word for word\n", "// --- up to here\n");
     let squeezed = |text: &str| text.split_whitespace().collect::<String>().replace(",}", "}");
