@@ -119,6 +119,8 @@ pub(crate) enum Defect {
     DataChecksum,
     #[error("it is a part of another log")]
     Foreign,
+    #[error("a segment of this size at this position is not possible")]
+    Size,
 }
 
 impl SegmentHeader {
@@ -152,14 +154,17 @@ impl SegmentHeader {
             return Err(Defect::HeaderChecksum);
         }
         let number = |at| u64::from_le_bytes(take(fields, at));
-        Ok(Self { log_id: number(16), start: number(24), bytes: number(32), epoch: number(40) })
+        let header = Self { log_id: number(16), start: number(24), bytes: number(32), epoch: number(40) };
+        let aligned = header.start.is_multiple_of(PAGE) && header.bytes.is_multiple_of(PAGE);
+        let fits = header.bytes > 2 * PAGE && header.start.checked_add(header.bytes).is_some();
+        if aligned && fits { Ok(header) } else { Err(Defect::Size) }
     }
 }
 
 impl BlockHeader {
     /// Length with padding.
     pub(crate) fn length(&self) -> u64 {
-        padded(BLOCK_HEADER as u64 + u64::from(self.meta_len) + self.data_len)
+        padded((BLOCK_HEADER as u64 + u64::from(self.meta_len)).saturating_add(self.data_len))
     }
 
     /// Position after the block.

@@ -36,8 +36,10 @@ pub(crate) struct ObjectFiles {
 impl ObjectFiles {
     /// Removes what an interrupted put left.
     pub(crate) fn open(disk: Arc<dyn Disk>) -> io::Result<Self> {
-        disk.make_dir(DIR)?;
-        disk.sync_dir("")?;
+        if !disk.list("")?.iter().any(|name| name == DIR) {
+            disk.make_dir(DIR)?;
+            disk.sync_dir("")?;
+        }
         for kind in disk.list(DIR)? {
             let dir = format!("{DIR}/{kind}");
             for name in disk.list(&dir)?.into_iter().filter(|name| name.starts_with('.')) {

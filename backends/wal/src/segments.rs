@@ -159,7 +159,7 @@ impl Segments {
         let segment = Segment { start, bytes, epoch, defect: None };
         let mut page = self.pool.get(usize::try_from(PAGE).unwrap_or_default());
         SegmentHeader { log_id: self.log_id, start, bytes, epoch }.encode(page.as_mut());
-        file.write(0, page.as_ref(), Persist::Now)?;
+        file.write(0, page.as_ref(), Persist::Later)?;
         file.sync()?;
         self.disk.rename(SPARE, &segment.name())?;
         *spare = false;

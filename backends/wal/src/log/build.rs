@@ -41,6 +41,8 @@ pub(super) struct Active {
     /// Byte in the file where the next block begins.
     pub(super) at: u64,
     pub(super) has_entries: bool,
+    /// Length of recent blocks, on average.
+    pub(super) block_bytes: u64,
 }
 
 /// A segment open for writing.
@@ -209,13 +211,14 @@ impl Log {
         zeroing.reserve(active.at + header.length());
         active.at += header.length();
         active.has_entries |= header.entries > 0;
+        active.block_bytes = (active.block_bytes * 7 + header.length()) / 8;
         group.end = header.end();
         if header.has(mark::SEAL)
             && let Some(target) = next.take()
         {
             group.sealed = Some(Position::new(target.segment.start));
             group.end = target.segment.start;
-            *active = Active { target, at: PAGE, has_entries: false };
+            *active = Active { target, at: PAGE, has_entries: false, block_bytes: active.block_bytes };
         }
         Some(group)
     }

@@ -117,6 +117,10 @@ impl Log {
     /// The segment whose zeros run short, and up to where it should have some.
     fn to_zero(&self, builder: &Builder) -> Option<(Target, u64)> {
         let active = builder.active.as_ref()?;
+        // For large blocks the metadata matters less than the bandwidth that zeros would take from them.
+        if active.block_bytes > LARGE_BLOCK {
+            return None;
+        }
         let short = |target: &Target, at: u64| {
             let limit = target.segment.bytes.min(at + self.settings.zero_ahead);
             let missing = limit.saturating_sub(target.zeroing.upto());
@@ -208,3 +212,6 @@ impl Log {
         Ok(start)
     }
 }
+
+/// Blocks beyond this are written without zeros ahead of them.
+const LARGE_BLOCK: u64 = 128 << 10;

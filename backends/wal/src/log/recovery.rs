@@ -195,7 +195,7 @@ impl Log {
     fn resume_at(&self, tail: Tail, follower: &mut dyn Follower) -> io::Result<u64> {
         let Tail { segment, mut at, mut previous, mut has_entries, epoch } = tail;
         // The file `format` may have been lost or restored from an older copy.
-        self.epoch.fetch_max(epoch + 1, Ordering::Relaxed);
+        self.epoch.fetch_max(epoch.saturating_add(1), Ordering::Relaxed);
         for later in self.segments.all().into_iter().rev().filter(|later| later.start > segment.start) {
             self.segments.remove(&later, self.settings.segment_bytes)?;
         }
@@ -220,7 +220,7 @@ impl Log {
         let end = target.segment.start + at;
         let mut builder = self.builder.lock();
         builder.previous = previous;
-        builder.active = Some(Active { target, at, has_entries });
+        builder.active = Some(Active { target, at, has_entries, block_bytes: 0 });
         Ok(end)
     }
 

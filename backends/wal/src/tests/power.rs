@@ -18,37 +18,68 @@ fn number(variable: &str, default: u64) -> u64 {
 
 /// Explores crash states until there are enough. Returns how many acknowledged entries were at stake in all.
 fn explore(seed: u64, states: u64, durability: Durability) -> u64 {
-    eprintln!("seed {seed}, {states} crash states, {durability:?}");
-    let entropy = Entropy::seeded(seed);
     let mut explored = 0;
     let mut at_stake = 0;
-    let mut next_token = 1;
-    let mut disk = SimDisk::new();
-    let mut model = Model::default();
+    let mut seed = seed;
     while explored < states {
-        let mut replay = Replay::from(&disk);
-        live(&disk, durability, &entropy, &mut next_token);
-        let record = disk.record();
+        // A new log now and then: an old one has much to check and no new ways to fail.
+        let mut dynasty = Dynasty::new(seed, durability);
+        let enough = states.min(explored + 5_000) - explored;
+        while dynasty.explored < enough {
+            dynasty.live_and_die();
+        }
+        explored += dynasty.explored;
+        at_stake += dynasty.at_stake;
+        seed += 1;
+    }
+    eprintln!("{explored} crash states, {at_stake} acknowledged entries found again, seeds up to {seed}");
+    at_stake
+}
+
+/// Lives that begin on what the one before left.
+struct Dynasty {
+    seed: u64,
+    durability: Durability,
+    entropy: Entropy,
+    disk: SimDisk,
+    model: Model,
+    next_token: u64,
+    explored: u64,
+    at_stake: u64,
+}
+
+impl Dynasty {
+    fn new(seed: u64, durability: Durability) -> Self {
+        eprintln!("seed {seed}, {durability:?}");
+        let entropy = Entropy::seeded(seed);
+        let (disk, model) = (SimDisk::new(), Model::default());
+        Self { seed, durability, entropy, disk, model, next_token: 1, explored: 0, at_stake: 0 }
+    }
+
+    /// One life, and after each of its operations a power cut.
+    fn live_and_die(&mut self) {
+        let mut replay = Replay::from(&self.disk);
+        live(&self.disk, self.durability, &self.entropy, &mut self.next_token);
         let mut next_life = None;
-        for (number, event) in record.iter().enumerate() {
-            replay.step(event);
-            if let Event::Mark(mark) = event {
-                model.apply(mark);
+        for (number, event) in (0..).zip(self.disk.record()) {
+            replay.step(&event);
+            if let Event::Mark(mark) = &event {
+                self.model.apply(mark);
             }
-            let left = replay.cut_power(&entropy);
+            let left = replay.cut_power(&self.entropy);
             let untouched = left.snapshot();
-            let survivors = model.check(&left, durability).unwrap_or_else(|reason| {
+            let survivors = self.model.check(&left, self.durability).unwrap_or_else(|reason| {
+                let Self { seed, explored, .. } = self;
                 panic!("seed {seed}, crash state {explored}, after event {number}: {reason}\n{event:?}")
             });
-            explored += 1;
-            at_stake += model.acknowledged() as u64;
-            if next_life.is_none() || entropy.below(number as u64 + 1) == 0 {
+            self.explored += 1;
+            self.at_stake += self.model.acknowledged() as u64;
+            if next_life.is_none() || self.entropy.below(number + 1) == 0 {
                 next_life = Some((untouched, survivors));
             }
         }
-        (disk, model) = next_life.expect("a life leaves a record");
+        (self.disk, self.model) = next_life.expect("a life leaves a record");
     }
-    at_stake
 }
 
 /// One life, at random, ended at random.
