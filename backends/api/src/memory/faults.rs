@@ -5,7 +5,8 @@
 use std::io;
 use std::sync::Arc;
 
-use super::{MemoryBackend, Phase, Queued, Shared, State};
+use super::state::{ObjectChange, Phase, Queued, State};
+use super::{MemoryBackend, Shared};
 use crate::{Append, AppendError, ObjectName};
 
 /// Makes a [`MemoryBackend`] fail, wait or lose power. Outlives the backend, as a disk outlives a process.
@@ -130,8 +131,8 @@ impl Faults {
             // The waiting futures find their change still pending, and fail.
             for change in pending.values() {
                 let survives = match change {
-                    super::ObjectChange::Put(name, _) => keep(Pending::Put(name)),
-                    super::ObjectChange::Delete(name) => keep(Pending::Delete(name)),
+                    ObjectChange::Put(name, _) => keep(Pending::Put(name)),
+                    ObjectChange::Delete(name) => keep(Pending::Delete(name)),
                 };
                 if survives {
                     change.clone().apply(&mut objects);

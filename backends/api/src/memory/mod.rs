@@ -3,14 +3,15 @@
 //! One lock gives the order. One thread commits: it takes what is queued, makes it part of the journal, and calls the
 //! follower, so calls come one at a time and in order. Segments are virtual and roll by bytes, so that sealing and
 //! trimming work as on a disk. Nothing outlives the process, except into the backend that [`Faults::cut_power`] or
-//! [`Faults::restart`] hands back. [`Faults`] makes it fail, wait or lose power; [`journal`] holds the data.
+//! [`Faults::restart`] hands back. [`Faults`] makes it fail, wait or lose power; `journal` holds the data.
 
 mod faults;
 mod journal;
+mod state;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -22,9 +23,9 @@ use crate::{
     Objects, Position, ReadError, Status, StorageBackend,
 };
 
-use faults::Plan;
 pub use faults::{Faults, Pending};
 use journal::Journal;
+use state::{ObjectChange, Phase, Queued, State, length, size_of_append};
 
 /// Limits of a [`MemoryBackend`].
 #[derive(Debug, Clone)]
@@ -61,45 +62,6 @@ struct Shared {
     changed: Notify,
 }
 
-#[derive(Debug)]
-struct State {
-    journal: Journal,
-    queue: VecDeque<Queued>,
-    queued_bytes: u64,
-    objects: BTreeMap<ObjectName, Bytes>,
-    /// Changes of objects that wait while commits are held, by ticket.
-    pending: BTreeMap<u64, ObjectChange>,
-    next_ticket: u64,
-    /// Whether `follow` was called.
-    followed: bool,
-    phase: Phase,
-    full: bool,
-    plan: Plan,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Phase {
-    /// Before `follow` has delivered the history.
-    Opened,
-    Running,
-    /// Commits what is queued, then stops.
-    Closing,
-    /// Stopped for good: closed, failed, or without power.
-    Stopped,
-}
-
-#[derive(Debug)]
-enum Queued {
-    Append(Append),
-    Seal,
-}
-
-#[derive(Debug, Clone)]
-enum ObjectChange {
-    Put(ObjectName, Bytes),
-    Delete(ObjectName),
-}
-
 impl MemoryBackend {
     /// An empty one.
     pub fn new(options: MemoryOptions) -> Self {
@@ -108,18 +70,7 @@ impl MemoryBackend {
 
     /// One that starts with what an earlier one left.
     fn over(options: MemoryOptions, journal: Journal, objects: BTreeMap<ObjectName, Bytes>) -> Self {
-        let state = State {
-            journal,
-            queue: VecDeque::new(),
-            queued_bytes: 0,
-            objects,
-            pending: BTreeMap::new(),
-            next_ticket: 0,
-            followed: false,
-            phase: Phase::Opened,
-            full: false,
-            plan: Plan::default(),
-        };
+        let state = State::new(journal, objects);
         let shared =
             Shared { options, state: Mutex::new(state), work: Condvar::new(), changed: Notify::new() };
         Self { shared: Arc::new(shared) }
@@ -366,54 +317,6 @@ impl Shared {
     }
 }
 
-impl State {
-    fn bytes_used(&self) -> u64 {
-        self.journal.bytes() + self.objects.values().map(length).sum::<u64>()
-    }
-
-    fn pending_put(&self, name: &ObjectName) -> Option<&Bytes> {
-        self.pending.values().find_map(|change| match change {
-            ObjectChange::Put(put, bytes) if put == name => Some(bytes),
-            ObjectChange::Put(..) | ObjectChange::Delete(_) => None,
-        })
-    }
-
-    /// Makes the first of what is queued part of the journal: a group of entries up to the end of the segment.
-    fn commit(&mut self, segment_bytes: u64) -> journal::Step {
-        let mut group = Vec::new();
-        while let Some(queued) = self.queue.pop_front() {
-            match queued {
-                Queued::Append(append) => {
-                    self.queued_bytes -= size_of_append(&append);
-                    group.push(self.journal.push(append));
-                    if self.journal.active_bytes() >= segment_bytes {
-                        return journal::Step { group, sealed: self.journal.seal() };
-                    }
-                }
-                Queued::Seal => return journal::Step { group, sealed: self.journal.seal() },
-            }
-        }
-        journal::Step { group, sealed: None }
-    }
-}
-
-impl ObjectChange {
-    fn apply(self, objects: &mut BTreeMap<ObjectName, Bytes>) {
-        match self {
-            Self::Put(name, bytes) => drop(objects.insert(name, bytes)),
-            Self::Delete(name) => drop(objects.remove(&name)),
-        }
-    }
-}
-
 fn without_power() -> ObjectError {
     ObjectError::Io { context: "storage is closed".into(), source: std::io::ErrorKind::BrokenPipe.into() }
-}
-
-fn size_of_append(append: &Append) -> u64 {
-    length(&append.entry) + append.data.iter().map(length).sum::<u64>()
-}
-
-fn length(bytes: &Bytes) -> u64 {
-    bytes.len() as u64
 }

@@ -45,6 +45,11 @@ pub(crate) trait DiskFile: fmt::Debug + Send + Sync {
     fn sync(&self) -> io::Result<()>;
     /// Reads up to the length of `into`; less only at the end of the file.
     fn read(&self, offset: u64, into: &mut [u8]) -> io::Result<usize>;
+    /// First byte at or after `offset` that may have been written; `None` when there is none up to the end. For files
+    /// opened with [`Access::Read`].
+    fn next_data(&self, offset: u64) -> io::Result<Option<u64>> {
+        Ok(Some(offset))
+    }
 }
 
 /// How a file is used.

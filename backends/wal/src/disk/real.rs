@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use rustix::fs::{FallocateFlags, FlockOperation, OFlags, RenameFlags};
+use rustix::fs::{FallocateFlags, FlockOperation, OFlags, RenameFlags, SeekFrom};
 use rustix::io::{Errno, ReadWriteFlags};
 
 use super::{Access, Disk, DiskFile, Persist};
@@ -254,6 +254,15 @@ impl DiskFile for RealFile {
             }
         }
         Ok(done)
+    }
+
+    fn next_data(&self, offset: u64) -> io::Result<Option<u64>> {
+        match rustix::fs::seek(&self.file, SeekFrom::Data(offset)) {
+            Ok(found) => Ok(Some(found)),
+            Err(Errno::NXIO) => Ok(None),
+            Err(Errno::INVAL | Errno::OPNOTSUPP) => Ok(Some(offset)),
+            Err(errno) => Err(errno.into()),
+        }
     }
 }
 
