@@ -1,4 +1,5 @@
-//! Admission by bytes: all requests being read or answered share one budget of memory (`queued.max.request.bytes`).
+//! Admission by bytes: all requests being read or answered share one budget of memory (`queued.max.request.bytes`), and
+//! so do all answers that wait for their clients.
 //!
 //! The connection reserves the size of a frame before it reads the bulk of it, and stops reading while there is no room:
 //! the pressure goes back through TCP and nothing is dropped. The reservation travels with the [`Call`], and the layer
@@ -25,7 +26,7 @@ pub struct Admission {
 /// Bytes taken from the budget; given back when dropped.
 #[derive(Debug)]
 pub struct Reservation {
-    _permit: OwnedSemaphorePermit,
+    permit: OwnedSemaphorePermit,
 }
 
 impl Admission {
@@ -41,7 +42,15 @@ impl Admission {
     #[must_use]
     pub fn try_reserve(&self, bytes: usize) -> Option<Reservation> {
         let permit = Arc::clone(&self.bytes).try_acquire_many_owned(self.charge(bytes)).ok()?;
-        Some(Reservation { _permit: permit })
+        Some(Reservation { permit })
+    }
+
+    /// Takes up to `most` bytes, but no more than half of what is free, so that something is left for the next one; nothing
+    /// when nothing is free.
+    #[must_use]
+    pub fn reserve_some(&self, most: usize) -> Option<Reservation> {
+        let bytes = most.min(self.available() / 2);
+        if bytes == 0 { None } else { self.try_reserve(bytes) }
     }
 
     /// Waits for `bytes`, first come first served. A frame larger than the whole budget waits for all of it.
@@ -53,7 +62,7 @@ impl Admission {
             loop {
                 // The semaphore is never closed, so that the loop runs once.
                 if let Ok(permit) = Arc::clone(&semaphore).acquire_many_owned(charge).await {
-                    return Reservation { _permit: permit };
+                    return Reservation { permit };
                 }
             }
         }
@@ -67,6 +76,19 @@ impl Admission {
 
     fn charge(&self, bytes: usize) -> u32 {
         u32::try_from(bytes).unwrap_or(u32::MAX).min(self.capacity)
+    }
+}
+
+impl Reservation {
+    /// How many bytes it is for.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.permit.num_permits()
+    }
+
+    /// Gives back what is beyond `bytes`.
+    pub fn shrink_to(&mut self, bytes: usize) {
+        drop(self.permit.split(self.bytes().saturating_sub(bytes)));
     }
 }
 
@@ -148,6 +170,18 @@ mod tests {
         assert_eq!(admission.available(), 0);
         drop(all);
         assert_eq!(admission.available(), 100);
+    }
+
+    #[test]
+    fn a_share_leaves_something_for_the_next_one() {
+        let admission = Admission::new(100);
+        let mut first = admission.reserve_some(1_000).unwrap();
+        let second = admission.reserve_some(1_000).unwrap();
+        assert_eq!((first.bytes(), second.bytes(), admission.available()), (50, 25, 25));
+        first.shrink_to(10);
+        assert_eq!((first.bytes(), admission.available()), (10, 65));
+        let rest: Vec<_> = std::iter::from_fn(|| admission.reserve_some(1_000)).collect();
+        assert_eq!((rest.len(), admission.available()), (7, 1));
     }
 
     fn futures_poll<F: Future + Unpin>(future: &mut F) -> Option<F::Output> {

@@ -7,6 +7,8 @@ use chronik_wire::header::HeaderError;
 use chronik_wire::response::{EncodeError, Segments};
 use chronik_wire::wellformed::Malformed;
 
+use crate::Reservation;
+
 /// What the connection does about a request.
 #[derive(Debug)]
 pub enum Reply {
@@ -25,6 +27,8 @@ pub struct Answer {
     pub segments: Segments,
     /// The first error that it carries: what metrics count.
     pub error: ErrorCode,
+    /// The memory that is counted for it until it has been sent.
+    pub reservation: Option<Reservation>,
 }
 
 /// Why a connection is closed on a request.
@@ -51,6 +55,12 @@ pub enum CloseReason {
 }
 
 impl Answer {
+    /// A response whose memory is too little to be counted.
+    #[must_use]
+    pub const fn new(segments: Segments, error: ErrorCode) -> Self {
+        Self { segments, error, reservation: None }
+    }
+
     /// The size on the wire.
     #[must_use]
     pub fn wire_len(&self) -> usize {

@@ -76,6 +76,8 @@ impl Server {
             fetch_sessions: SessionCache::new(slots, Arc::clone(&parts.clock), parts.entropy, parts.registry),
             broker: parts.broker,
             settings: parts.settings.clone(),
+            // Beside the memory of requests, half as much for answers.
+            answer_memory: Admission::new(limits.queued_max_request_bytes.get() / 2),
             connection_metrics,
         };
         let stack = stack(StackParts {

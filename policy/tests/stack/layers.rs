@@ -24,7 +24,7 @@ const METADATA: i16 = 3;
 
 fn answer(error: ErrorCode) -> Reply {
     let segments = encode_response(0, 0, 7, &ApiVersionsResponse::default()).unwrap();
-    Reply::Answer(Answer { segments, error })
+    Reply::Answer(Answer::new(segments, error))
 }
 
 #[tokio::test(start_paused = true)]

@@ -185,7 +185,7 @@ where
     fn collect_answers(&mut self) {
         while let Some((asked, reply)) = self.pipeline.pop() {
             match reply {
-                Reply::Answer(answer) => self.writer.push(answer.segments),
+                Reply::Answer(answer) => self.writer.push(answer),
                 Reply::Nothing => {}
                 Reply::Close(reason) => {
                     self.pipeline.clear();

@@ -94,7 +94,7 @@ impl Service<Call> for Script {
 fn answer(id: i32, padding: usize) -> Reply {
     let response = ApiVersionsResponse::default().with_api_keys(vec![ApiVersion::default(); padding / 6]);
     let segments = encode_response(0, 0, id, &response).unwrap();
-    Reply::Answer(Answer { segments, error: ErrorCode::None })
+    Reply::Answer(Answer::new(segments, ErrorCode::None))
 }
 
 /// Follows tokio's clock, which tests can stop.

@@ -6,7 +6,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use bytes::{Buf, Bytes};
-use chronik_wire::response::Segments;
+use chronik_policy::{Answer, Reservation};
 use tokio::io::AsyncWrite;
 
 /// Pieces in one write when there are few, which is the common case.
@@ -19,6 +19,8 @@ const MOST: usize = 1024;
 pub(super) struct ResponseWriter {
     pieces: VecDeque<Bytes>,
     unsent: usize,
+    /// What is counted for answers on their way out, with the number of unsent bytes behind each of them.
+    counted: VecDeque<(usize, Reservation)>,
 }
 
 impl ResponseWriter {
@@ -28,8 +30,11 @@ impl ResponseWriter {
     }
 
     /// Queues the pieces of a response.
-    pub(super) fn push(&mut self, segments: Segments) {
-        for piece in segments.into_vec() {
+    pub(super) fn push(&mut self, answer: Answer) {
+        let length = answer.wire_len();
+        self.counted.iter_mut().for_each(|(behind, _)| *behind += length);
+        self.counted.extend(answer.reservation.map(|reservation| (0, reservation)));
+        for piece in answer.segments.into_vec() {
             if !piece.is_empty() {
                 self.unsent += piece.len();
                 self.pieces.push_back(piece);
@@ -82,6 +87,9 @@ impl ResponseWriter {
     /// Forgets what was written, so that its memory is free as soon as possible.
     fn advance(&mut self, mut written: usize) {
         self.unsent -= written;
+        while self.counted.front().is_some_and(|(behind, _)| *behind >= self.unsent) {
+            self.counted.pop_front();
+        }
         while let Some(first) = self.pieces.front_mut() {
             if first.len() > written {
                 first.advance(written);

@@ -73,7 +73,7 @@ where
 pub(super) fn encode<A: Encodable>(header: &RequestHeader, response: &Response<A>) -> Reply {
     let header_version = header.response_header_version();
     match encode_response(header.api_version, header_version, header.correlation_id, &response.message) {
-        Ok(segments) => Reply::Answer(Answer { segments, error: response.error }),
+        Ok(segments) => Reply::Answer(Answer::new(segments, response.error)),
         Err(error) => Reply::Close(CloseReason::Unencodable(error)),
     }
 }

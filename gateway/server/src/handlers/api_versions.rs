@@ -30,7 +30,7 @@ pub(super) async fn answer(context: Arc<Context>, call: Call) -> Reply {
     let Call { connection, header, mut body, .. } = call;
     if !header.is_supported() {
         return match encode_response(0, 0, header.correlation_id, &unsupported()) {
-            Ok(segments) => Reply::Answer(Answer { segments, error: ErrorCode::UnsupportedVersion }),
+            Ok(segments) => Reply::Answer(Answer::new(segments, ErrorCode::UnsupportedVersion)),
             Err(error) => Reply::Close(CloseReason::Unencodable(error)),
         };
     }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use chronik_broker::Broker;
 use chronik_config::Settings;
-use chronik_policy::ConnectionMetrics;
+use chronik_policy::{Admission, ConnectionMetrics};
 use chronik_types::NodeId;
 
 use super::fetch::SessionCache;
@@ -19,6 +19,8 @@ pub(crate) struct Context {
     pub(crate) settings: Settings,
     /// What clients that fetch incrementally were told.
     pub(crate) fetch_sessions: SessionCache,
+    /// The memory that answers with records may take until their clients have read them.
+    pub(crate) answer_memory: Admission,
     /// Where connections are counted.
     pub(crate) connection_metrics: Arc<ConnectionMetrics>,
 }

@@ -125,6 +125,9 @@ fn resident_bytes() -> usize {
 
 static PANICS: AtomicUsize = AtomicUsize::new(0);
 
+/// The tests look at the memory of the whole process, so that each has it for itself.
+static ALONE: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn hostile_bytes_do_no_harm() {
     let report = std::panic::take_hook();
@@ -132,6 +135,7 @@ async fn hostile_bytes_do_no_harm() {
         PANICS.fetch_add(1, Ordering::SeqCst);
         report(panic);
     }));
+    let _alone = ALONE.lock().await;
     let (server, _broker) = start().await;
     let address = server.local_addresses()[0];
     assert!(is_served(address).await);
@@ -155,9 +159,33 @@ async fn hostile_bytes_do_no_harm() {
     assert!(server.shutdown().await);
 }
 
+/// R13 of the fault list: what an idle connection costs, here with the client's side of it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn idle_connections_are_small() {
+    const CONNECTIONS: usize = 500;
+    let _alone = ALONE.lock().await;
+    let (server, _broker) = start().await;
+    let address = server.local_addresses()[0];
+    let idle = resident_bytes();
+    let mut open = Vec::new();
+    for _ in 0..CONNECTIONS {
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        // A request, so that there was a buffer to give back.
+        stream.write_all(b"\0\0\0\x0a\0\x12\0\0\0\0\0\x05\xff\xff").await.unwrap();
+        let mut head = [0; 8];
+        stream.read_exact(&mut head).await.unwrap();
+        open.push(stream);
+    }
+    let grown = resident_bytes().saturating_sub(idle);
+    assert!(grown < CONNECTIONS * 20 * 1024 + 4 * 1024 * 1024, "{grown} bytes for {CONNECTIONS} connections");
+    drop(open);
+    assert!(server.shutdown().await);
+}
+
 /// S3 of the fault list: half-open connections that claim 100 MiB cost what has arrived, not what was claimed.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn claims_of_large_frames_cost_nothing() {
+    let _alone = ALONE.lock().await;
     let (server, _broker) = start().await;
     let address = server.local_addresses()[0];
     let idle = resident_bytes();

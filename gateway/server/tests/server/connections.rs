@@ -1,6 +1,6 @@
 //! Limits on connections, pipelines over TCP, clients that do not read, addresses that are taken.
 
-use chronik_config::Listener;
+use chronik_config::{ByteSize, Listener};
 use chronik_server::{Parts, Server};
 use chronik_types::{Entropy, SystemClock};
 use kafka_protocol::messages::{ApiVersionsRequest, FetchRequest, MetadataRequest};
@@ -8,7 +8,7 @@ use prometheus_client::registry::Registry;
 use std::sync::Arc;
 use tokio::io::AsyncWriteExt;
 
-use crate::fetching::{append, partition, request};
+use crate::fetching::{append, base_offsets, partition, request};
 use crate::support::{Client, Gateway, frame};
 
 #[tokio::test]
@@ -85,6 +85,29 @@ async fn a_client_that_does_not_read_holds_nobody_up() {
     for _ in 0..fetches {
         let (_, response) = slow.receive::<FetchRequest>(12).await;
         assert!(response.responses[0].partitions[0].records.as_ref().unwrap().len() > 7_000_000);
+    }
+}
+
+#[tokio::test]
+async fn answers_get_smaller_when_memory_is_short() {
+    let gateway = Gateway::start_with(|settings| {
+        settings.limits.queued_max_request_bytes = ByteSize::mib(1);
+        settings.limits.socket_request_max_bytes = ByteSize::mib(1);
+    })
+    .await;
+    gateway.topic("t", 1).await;
+    let mut client = gateway.client().await;
+    for _ in 0..10 {
+        append(&mut client, 0, &[&vec![7; 100_000]]).await;
+    }
+    // Half a MiB is there for answers, and the first one gets half of that: two batches of ten.
+    let mut offset = 0;
+    while offset < 10 {
+        let response = client.call(12, &request(vec![partition(0, offset)])).await;
+        let offsets = base_offsets(&response.responses[0].partitions[0]);
+        assert!((1..=2).contains(&offsets.len()), "{offsets:?}");
+        assert_eq!(offsets[0], offset);
+        offset += i64::try_from(offsets.len()).unwrap();
     }
 }
 

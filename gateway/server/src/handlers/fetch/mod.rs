@@ -24,6 +24,7 @@ use kafka_protocol::messages::FetchRequest;
 
 pub(crate) use self::cache::SessionCache;
 use self::read::{Limits, Poll};
+use self::response::Built;
 use super::Context;
 
 /// Answers a call. Takes the whole of it, to let the next request start while this one waits for records.
@@ -49,17 +50,23 @@ pub(super) async fn answer(context: Arc<Context>, call: Call) -> Reply {
     drop(turn);
     // What the client asked for is small and copied where it lives on; a long wait must not hold its memory.
     drop(reservation);
-    let poll = Poll { broker: &context.broker, interests: &subject.interests, limits };
-    let found = poll.run(&connection.closing).await;
+    let poll = Poll {
+        broker: &context.broker,
+        memory: &context.answer_memory,
+        interests: &subject.interests,
+        limits,
+    };
+    let round = poll.run(&connection.closing).await;
     let session_id = subject.session_id();
-    let told = subject.finish(found);
-    encode(version, header.correlation_id, response::of(session_id, limits.isolation, told))
+    let told = subject.finish(round.found);
+    let built = Built { reservation: round.reservation, ..response::of(session_id, limits.isolation, told) };
+    encode(version, header.correlation_id, built)
 }
 
-fn encode(version: i16, correlation_id: i32, built: response::Built) -> Reply {
-    let response::Built { message, records, error } = built;
+fn encode(version: i16, correlation_id: i32, built: Built) -> Reply {
+    let Built { message, records, error, reservation } = built;
     match encode_fetch_response(version, correlation_id, message, &records) {
-        Ok(segments) => Reply::Answer(Answer { segments, error }),
+        Ok(segments) => Reply::Answer(Answer { reservation, ..Answer::new(segments, error) }),
         Err(error) => Reply::Close(CloseReason::Unencodable(error)),
     }
 }

@@ -5,11 +5,15 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use chronik_broker::{Broker, Partition, ReadRequest, Records};
+use chronik_policy::{Admission, Reservation};
 use chronik_types::{ErrorCode, IsolationLevel, LeaderEpoch, Offset};
 use tokio_util::sync::CancellationToken;
 
 use super::interest::{Interest, TopicRef, Wants};
 use crate::handlers::leader_epoch;
+
+/// What a fetch may answer with however short memory is.
+const ALWAYS_GRANTED: usize = 64 * 1024;
 
 /// What bounds a fetch.
 #[derive(Clone, Copy, Debug)]
@@ -26,6 +30,8 @@ pub(super) struct Limits {
 #[derive(Debug)]
 pub(super) struct Poll<'a> {
     pub(super) broker: &'a Broker,
+    /// What all answers with records may take together.
+    pub(super) memory: &'a Admission,
     pub(super) interests: &'a [Interest],
     pub(super) limits: Limits,
 }
@@ -46,8 +52,11 @@ pub(super) struct Found {
 }
 
 /// What was found in all of them.
-struct Round {
-    found: Vec<Found>,
+#[derive(Debug)]
+pub(super) struct Round {
+    pub(super) found: Vec<Found>,
+    /// The memory that is counted for the records.
+    pub(super) reservation: Option<Reservation>,
     bytes: usize,
     /// Something that the client has to know at once, however little was read.
     urgent: bool,
@@ -55,10 +64,13 @@ struct Round {
 
 impl Poll<'_> {
     /// Reads; waits while there is too little, until the time is up or the connection is about to end.
-    pub(super) async fn run(self, closing: &CancellationToken) -> Vec<Found> {
-        let round = self.read_all().await;
-        if self.suffices(&round) || self.limits.max_wait.is_zero() {
-            return round.found;
+    pub(super) async fn run(self, closing: &CancellationToken) -> Round {
+        // A reader that is caught up, as most are most of the time, has nothing to read before it waits.
+        if self.has_something_to_read() || self.limits.max_wait.is_zero() {
+            let round = self.read_all().await;
+            if self.suffices(&round) || self.limits.max_wait.is_zero() {
+                return round;
+            }
         }
         let timer = tokio::time::sleep(self.limits.max_wait);
         tokio::pin!(timer);
@@ -68,16 +80,25 @@ impl Poll<'_> {
             let seen = watch.appended_bytes();
             let round = self.read_all().await;
             if self.suffices(&round) {
-                return round.found;
+                return round;
             }
             let missing = self.limits.min_bytes.saturating_sub(round.bytes).max(1);
             let target = seen.saturating_add(u64::try_from(missing).unwrap_or(u64::MAX));
+            // Neither records nor memory are held through the wait.
+            drop(round);
             tokio::select! {
                 () = watch.appended(target) => {}
-                () = &mut timer => return self.read_all().await.found,
-                () = closing.cancelled() => return round.found,
+                () = &mut timer => return self.read_all().await,
+                () = closing.cancelled() => return self.read_all().await,
             }
         }
+    }
+
+    fn has_something_to_read(&self) -> bool {
+        self.interests.iter().any(|interest| match &interest.partition {
+            Ok(partition) => !self.is_caught_up(partition, Offset::new(interest.wants.fetch_offset)),
+            Err(_) => false,
+        })
     }
 
     fn suffices(&self, round: &Round) -> bool {
@@ -89,11 +110,16 @@ impl Poll<'_> {
     }
 
     async fn read_all(&self) -> Round {
-        let mut round = Round { found: Vec::with_capacity(self.interests.len()), bytes: 0, urgent: false };
+        let found = Vec::with_capacity(self.interests.len());
+        let reservation = self.memory.reserve_some(self.limits.max_bytes);
+        // When memory is short, answers get smaller; they never stop.
+        let granted = reservation.as_ref().map_or(0, Reservation::bytes).max(ALWAYS_GRANTED);
+        let max_bytes = self.limits.max_bytes.min(granted);
+        let mut round = Round { found, reservation, bytes: 0, urgent: false };
         for interest in self.interests {
             let found = match &interest.partition {
                 Ok(partition) => {
-                    let found = self.read_one(interest, partition, round.bytes).await;
+                    let found = self.read_one(interest, partition, max_bytes, round.bytes).await;
                     round.urgent |= !found.error.is_none() || found.diverging.is_some();
                     found
                 }
@@ -102,10 +128,19 @@ impl Poll<'_> {
             round.bytes += found.bytes;
             round.found.push(found);
         }
+        if let Some(reservation) = &mut round.reservation {
+            reservation.shrink_to(round.bytes);
+        }
         round
     }
 
-    async fn read_one(&self, interest: &Interest, partition: &Arc<Partition>, bytes_so_far: usize) -> Found {
+    async fn read_one(
+        &self,
+        interest: &Interest,
+        partition: &Arc<Partition>,
+        max_bytes: usize,
+        bytes_so_far: usize,
+    ) -> Found {
         let wants = interest.wants;
         if let Err(error) = leader_epoch::check(partition, wants.current_leader_epoch) {
             return Found::failed(interest, error);
@@ -115,7 +150,7 @@ impl Poll<'_> {
             Ok(Some(end)) => return Found { diverging: Some(end), ..Found::nothing(interest, partition) },
             Err(error) => return Found::failed(interest, error),
         }
-        let left = self.limits.max_bytes.saturating_sub(bytes_so_far);
+        let left = max_bytes.saturating_sub(bytes_so_far);
         let from = Offset::new(wants.fetch_offset);
         if self.is_caught_up(partition, from)
             || (left == 0 && bytes_so_far > 0 && is_in_range(partition, from))

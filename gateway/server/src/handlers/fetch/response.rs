@@ -1,6 +1,7 @@
 //! From what was found to the response.
 
 use bytes::Bytes;
+use chronik_policy::Reservation;
 use chronik_types::{ErrorCode, IsolationLevel};
 use kafka_protocol::messages::fetch_response::{EpochEndOffset, FetchableTopicResponse, PartitionData};
 use kafka_protocol::messages::{FetchRequest, FetchResponse, TopicName};
@@ -17,11 +18,18 @@ pub(super) struct Built {
     pub(super) records: Vec<Vec<Bytes>>,
     /// The first error in it.
     pub(super) error: ErrorCode,
+    /// The memory that is counted for the records.
+    pub(super) reservation: Option<Reservation>,
 }
 
 /// A response that says no to the whole request.
 pub(super) fn refused(error: ErrorCode) -> Built {
-    Built { message: FetchResponse::default().with_error_code(error.code()), records: Vec::new(), error }
+    Built {
+        message: FetchResponse::default().with_error_code(error.code()),
+        records: Vec::new(),
+        error,
+        reservation: None,
+    }
 }
 
 /// A response that says no to each partition of the request.
@@ -39,7 +47,7 @@ pub(super) fn each_refused(request: FetchRequest, error: ErrorCode) -> Built {
                 .with_partitions(partitions),
         );
     }
-    Built { message: FetchResponse::default().with_responses(topics), records, error }
+    Built { message: FetchResponse::default().with_responses(topics), records, error, reservation: None }
 }
 
 /// A response with what was found; partitions of a topic that follow each other are put together.
@@ -65,7 +73,7 @@ pub(super) fn of(session_id: i32, isolation: IsolationLevel, found: Vec<Found>) 
             .with_partitions(partitions)
     });
     let message = FetchResponse::default().with_session_id(session_id).with_responses(topics.collect());
-    Built { message, records, error }
+    Built { message, records, error, reservation: None }
 }
 
 fn partition_data(found: &Found, isolation: IsolationLevel) -> PartitionData {
