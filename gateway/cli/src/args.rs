@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 
 /// A Kafka gateway in one binary.
 ///
@@ -38,6 +38,9 @@ pub(crate) enum Command {
     /// Show, check or import settings.
     #[command(subcommand)]
     Config(ConfigCommand),
+    /// Look into a write-ahead log.
+    #[command(subcommand)]
+    Log(LogCommand),
 }
 
 /// Commands over settings. None of them starts or changes anything.
@@ -59,6 +62,28 @@ pub(crate) enum ConfigCommand {
     },
 }
 
+/// Commands over a log that no gateway has open. None of them writes.
+#[derive(Debug, Subcommand)]
+pub(crate) enum LogCommand {
+    /// Print blocks, entries and batches.
+    Dump {
+        /// Directory of the log, as in storage.wal.dir.
+        dir: PathBuf,
+        /// Text for people, one JSON object a line for programs.
+        #[arg(long, value_enum, default_value_t = DumpFormat::Text)]
+        format: DumpFormat,
+    },
+}
+
+/// How to print a dump.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum DumpFormat {
+    /// For people.
+    Text,
+    /// For programs.
+    Json,
+}
+
 const EXAMPLES: &str = "Examples:
   chronik                                          serve on 127.0.0.1:9092, data in ./chronik-data
   chronik --set storage.backend=memory             keep everything in memory
@@ -66,5 +91,6 @@ const EXAMPLES: &str = "Examples:
   CHRONIK_STORAGE__WAL__DIR=/var/lib/chronik chronik
   chronik config default > chronik.toml            every setting, with comments
   chronik config import server.properties          move over from a Kafka broker
+  chronik log dump ./chronik-data                  what is in the log
 
 Exit codes: 0 stopped as asked, 1 failed, 2 wrong usage, 74 storage failed, 78 settings refused.";

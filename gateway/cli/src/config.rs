@@ -6,6 +6,7 @@ use chronik_config::{check_file, default_text, import_properties, show_text};
 
 use crate::args::{ConfigCommand, SettingsArguments};
 use crate::exit::Exit;
+use crate::output::print;
 use crate::{complain, settings};
 
 /// Runs one of the commands.
@@ -22,11 +23,6 @@ pub(crate) fn run(command: &ConfigCommand, arguments: &SettingsArguments) -> Exi
         },
         ConfigCommand::Import { file } => import(file),
     }
-}
-
-fn print(text: &str) -> Exit {
-    print!("{text}");
-    Exit::Ok
 }
 
 fn refused(error: &dyn std::error::Error) -> Exit {

@@ -7,8 +7,10 @@
 mod args;
 mod banner;
 mod config;
+mod dump;
 mod exit;
 mod logging;
+mod output;
 mod serve;
 mod settings;
 mod signals;
@@ -19,7 +21,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use mimalloc::MiMalloc;
 
-use crate::args::{Arguments, Command};
+use crate::args::{Arguments, Command, LogCommand};
 
 // Hands memory back soon, and takes absurd reservations lazily instead of aborting.
 #[global_allocator]
@@ -30,6 +32,7 @@ fn main() -> ExitCode {
     let exit = match arguments.command {
         None | Some(Command::Serve) => serve::run(&arguments.settings),
         Some(Command::Config(command)) => config::run(&command, &arguments.settings),
+        Some(Command::Log(LogCommand::Dump { dir, format })) => dump::run(&dir, format),
     };
     exit.into()
 }
