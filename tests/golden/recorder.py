@@ -10,7 +10,7 @@ import json
 import struct
 import sys
 
-KEEP, LIMIT = 1, 3_000
+KEEP, LIMIT = 3, 2_000
 name, listen, upstream = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
 out = open(sys.argv[4], "a", buffering=1)
 kept = collections.Counter()
