@@ -70,6 +70,8 @@ pub const API_VERSIONS: i16 = 18;
 const SMALL: Option<usize> = Some(128 * 1024);
 /// Requests that name topics, partitions or configs: room for hundreds of thousands of them.
 const LARGE: Option<usize> = Some(16 * 1024 * 1024);
+/// Requests that name what is only looked at, and are answered with more bytes than they have: room for tens of thousands.
+const MEDIUM: Option<usize> = Some(2 * 1024 * 1024);
 /// Requests that carry records: only the listener's limit holds.
 const RECORDS: Option<usize> = None;
 
@@ -114,17 +116,17 @@ static APIS: [Api; 21] = [
     api(21, "DeleteRecords", (0, 2), 2, LARGE, &requests::DELETE_RECORDS),
     api(22, "InitProducerId", (0, 5), 2, SMALL, &requests::INIT_PRODUCER_ID),
     api(23, "OffsetForLeaderEpoch", (2, 4), 4, LARGE, &requests::OFFSET_FOR_LEADER_EPOCH),
-    api(32, "DescribeConfigs", (1, 4), 4, LARGE, &requests::DESCRIBE_CONFIGS),
+    api(32, "DescribeConfigs", (1, 4), 4, MEDIUM, &requests::DESCRIBE_CONFIGS),
     api(33, "AlterConfigs", (0, 2), 2, LARGE, &requests::ALTER_CONFIGS),
-    api(35, "DescribeLogDirs", (1, 4), 2, LARGE, &requests::DESCRIBE_LOG_DIRS),
+    api(35, "DescribeLogDirs", (1, 4), 2, MEDIUM, &requests::DESCRIBE_LOG_DIRS),
     api(37, "CreatePartitions", (0, 3), 2, LARGE, &requests::CREATE_PARTITIONS),
-    api(43, "ElectLeaders", (0, 2), 2, LARGE, &requests::ELECT_LEADERS),
+    api(43, "ElectLeaders", (0, 2), 2, MEDIUM, &requests::ELECT_LEADERS),
     api(44, "IncrementalAlterConfigs", (0, 1), 1, LARGE, &requests::INCREMENTAL_ALTER_CONFIGS),
-    api(46, "ListPartitionReassignments", (0, 0), 0, LARGE, &requests::LIST_PARTITION_REASSIGNMENTS),
+    api(46, "ListPartitionReassignments", (0, 0), 0, MEDIUM, &requests::LIST_PARTITION_REASSIGNMENTS),
     api(60, "DescribeCluster", (0, 2), 0, SMALL, &requests::DESCRIBE_CLUSTER),
-    api(61, "DescribeProducers", (0, 0), 0, LARGE, &requests::DESCRIBE_PRODUCERS),
+    api(61, "DescribeProducers", (0, 0), 0, MEDIUM, &requests::DESCRIBE_PRODUCERS),
     api(74, "ListConfigResources", (0, 1), 0, SMALL, &requests::LIST_CONFIG_RESOURCES),
-    api(75, "DescribeTopicPartitions", (0, 0), 0, LARGE, &requests::DESCRIBE_TOPIC_PARTITIONS),
+    api(75, "DescribeTopicPartitions", (0, 0), 0, MEDIUM, &requests::DESCRIBE_TOPIC_PARTITIONS),
 ];
 
 static BY_KEY: [Option<&'static Api>; 128] = by_key();

@@ -9,7 +9,7 @@ use kafka_protocol::messages::alter_configs_request::AlterConfigsResource;
 use kafka_protocol::messages::alter_configs_response::AlterConfigsResourceResponse;
 use kafka_protocol::messages::{AlterConfigsRequest, AlterConfigsResponse};
 
-use super::config_resources::{ResourceKey, Wanted, alter, refuse_repeated};
+use super::config_resources::{Named, ResourceKey, Wanted, alter};
 use super::refused::error_fields;
 use super::{Context, Request, Response};
 
@@ -19,11 +19,12 @@ pub(super) async fn handle(
     request: Request<AlterConfigsRequest>,
 ) -> Response<AlterConfigsResponse> {
     let AlterConfigsRequest { resources, validate_only, .. } = request.message;
-    let keys: Vec<ResourceKey> = resources.iter().map(key_of).collect();
+    let named = Named::new(resources.iter().map(key_of));
     let mut responses = Vec::with_capacity(resources.len());
-    for (resource, key) in resources.into_iter().zip(&keys) {
-        let altered = match refuse_repeated(&keys, key) {
-            Ok(()) => alter(&context, key, wanted(&resource), validate_only).await,
+    for resource in resources {
+        let key = key_of(&resource);
+        let altered = match named.once(&key) {
+            Ok(()) => alter(&context, &key, wanted(&resource), validate_only).await,
             Err(refused) => Err(refused),
         };
         let (code, message) = error_fields(altered.as_ref().err());
@@ -40,7 +41,7 @@ pub(super) async fn handle(
 }
 
 fn key_of(resource: &AlterConfigsResource) -> ResourceKey {
-    ResourceKey { kind: resource.resource_type, name: resource.resource_name.to_string() }
+    ResourceKey::new(resource.resource_type, &resource.resource_name)
 }
 
 fn wanted(resource: &AlterConfigsResource) -> Wanted {

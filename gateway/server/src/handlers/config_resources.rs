@@ -3,6 +3,7 @@
 //! Which settings exist and what they may say is decided by `chronik_config::kafka`; that an altered resource keeps its
 //! settings, by the state machine.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use chronik_broker::Topic;
@@ -11,6 +12,7 @@ use chronik_config::kafka::{
 };
 use chronik_state::{ConfigChange, ConfigResource, Configs};
 use chronik_types::{ErrorCode, TopicName};
+use kafka_protocol::protocol::StrBytes;
 
 use super::Context;
 use super::refused::Refused;
@@ -58,16 +60,34 @@ pub(super) enum Wanted {
 /// A resource of a request.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct ResourceKey {
-    pub(super) kind: i8,
-    pub(super) name: String,
+    kind: i8,
+    name: StrBytes,
 }
 
-/// Refuses a resource that a request names more than once.
-pub(super) fn refuse_repeated(all: &[ResourceKey], one: &ResourceKey) -> Result<(), Refused> {
-    if all.iter().filter(|other| *other == one).count() > 1 {
-        return Err(Refused::request("A resource may appear only once in a request."));
+impl ResourceKey {
+    pub(super) fn new(kind: i8, name: &StrBytes) -> Self {
+        Self { kind, name: name.clone() }
     }
-    Ok(())
+}
+
+/// How often a request names each of its resources.
+#[derive(Debug)]
+pub(super) struct Named(HashMap<ResourceKey, usize>);
+
+impl Named {
+    pub(super) fn new(resources: impl Iterator<Item = ResourceKey>) -> Self {
+        let mut times = HashMap::new();
+        resources.for_each(|resource| *times.entry(resource).or_default() += 1);
+        Self(times)
+    }
+
+    /// Refuses a resource that is named more than once.
+    pub(super) fn once(&self, resource: &ResourceKey) -> Result<(), Refused> {
+        if self.0.get(resource).is_some_and(|times| *times > 1) {
+            return Err(Refused::request("A resource may appear only once in a request."));
+        }
+        Ok(())
+    }
 }
 
 /// Alters one resource, or only checks whether it could be altered.

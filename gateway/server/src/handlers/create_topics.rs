@@ -26,24 +26,33 @@ use super::{Context, Request, Response};
 /// The topic in which Kafka's controllers keep their own log.
 const CLUSTER_METADATA: &str = "__cluster_metadata";
 
+/// The most topics of one request, as Kafka counts partitions: each answers all of its settings.
+const MAX_TOPICS: usize = 10_000;
+
+/// The first version that answers what a topic was made with (KIP-525).
+const ANSWERS_CONFIGS_SINCE: i16 = 5;
+
 /// Answers a request.
 pub(super) async fn handle(
     context: Arc<Context>,
     request: Request<CreateTopicsRequest>,
 ) -> Response<CreateTopicsResponse> {
     let CreateTopicsRequest { topics, validate_only, .. } = request.message;
+    let (count, version) = (topics.len(), request.version);
     let mut times: HashMap<StrBytes, usize> = HashMap::with_capacity(topics.len());
     topics.iter().for_each(|topic| *times.entry(topic.name.0.clone()).or_default() += 1);
     // A name that was there before has its answer already.
     let distinct = topics.into_iter().filter_map(|topic| Some((times.remove(&topic.name.0)?, topic)));
     let context = &*context;
     let results = together(distinct.map(async |(times, topic)| {
-        let created = if times > 1 {
+        let created = if count > MAX_TOPICS {
+            Err(Refused::new(ErrorCode::PolicyViolation, "There are too many topics in one request."))
+        } else if times > 1 {
             Err(Refused::request("Duplicate topic name."))
         } else {
             create(context, &topic, validate_only).await
         };
-        result(context, topic, created)
+        result(context, version, topic, created)
     }))
     .await;
     let errors: Vec<i16> = results.iter().map(|result| result.error_code).collect();
@@ -162,6 +171,7 @@ fn explicit(context: &Context, asked: &CreatableTopic) -> Result<(i32, i16, Vec<
 
 fn result(
     context: &Context,
+    version: i16,
     asked: CreatableTopic,
     created: Result<CreateTopic, Refused>,
 ) -> CreatableTopicResult {
@@ -171,11 +181,14 @@ fn result(
         .with_error_code(code)
         .with_error_message(message);
     let Ok(created) = created else { return result };
+    let result = result.with_topic_id(uuid_of(created.topic_id));
+    if version < ANSWERS_CONFIGS_SINCE {
+        return result;
+    }
     let overrides: Overrides =
         created.configs.iter().map(|(key, value)| (key.to_owned(), value.to_owned())).collect();
     let configs = describe_topic(&context.settings, &context.broker.dynamic_configs(), &overrides);
     result
-        .with_topic_id(uuid_of(created.topic_id))
         .with_num_partitions(created.partitions)
         .with_replication_factor(created.replication_factor)
         .with_configs(Some(configs.into_iter().map(effective_config).collect()))

@@ -4,7 +4,7 @@
 //! UNKNOWN_TOPIC_OR_PARTITION, UNKNOWN_TOPIC_ID, INVALID_REQUEST for a topic that is named twice or in two ways,
 //! TOPIC_DELETION_DISABLED (INVALID_REQUEST before version 3).
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use chronik_broker::Topic;
@@ -57,7 +57,7 @@ fn deletion_disabled(version: i16) -> Refused {
 fn find_all(context: &Context, asked: Vec<Asked>) -> Vec<(Asked, Result<Arc<Topic>, Refused>)> {
     let mut times: HashMap<Asked, usize> = HashMap::with_capacity(asked.len());
     asked.iter().for_each(|asked| *times.entry(asked.clone()).or_default() += 1);
-    let by_id: Vec<Uuid> = asked.iter().filter(|(name, _)| name.is_none()).map(|(_, id)| *id).collect();
+    let by_id: HashSet<Uuid> = asked.iter().filter(|(name, _)| name.is_none()).map(|(_, id)| *id).collect();
     let once = asked.into_iter().filter_map(|asked| Some((times.remove(&asked)?, asked)));
     once.map(|(times, asked)| {
         let found = find(context, &asked, times, &by_id);
@@ -66,7 +66,12 @@ fn find_all(context: &Context, asked: Vec<Asked>) -> Vec<(Asked, Result<Arc<Topi
     .collect()
 }
 
-fn find(context: &Context, asked: &Asked, times: usize, by_id: &[Uuid]) -> Result<Arc<Topic>, Refused> {
+fn find(
+    context: &Context,
+    asked: &Asked,
+    times: usize,
+    by_id: &HashSet<Uuid>,
+) -> Result<Arc<Topic>, Refused> {
     match asked {
         (None, id) if id.is_nil() => Err(Refused::request("A topic is named by neither name nor id.")),
         (Some(_), id) if !id.is_nil() => Err(Refused::request("A topic is named by both name and id.")),

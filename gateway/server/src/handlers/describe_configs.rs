@@ -18,9 +18,12 @@ use kafka_protocol::messages::{DescribeConfigsRequest, DescribeConfigsResponse};
 use kafka_protocol::protocol::StrBytes;
 use tracing::level_filters::LevelFilter;
 
-use super::config_resources::{ResourceType, check_broker_id, overrides_of, topic_of};
+use super::config_resources::{Named, ResourceKey, ResourceType, check_broker_id, overrides_of, topic_of};
 use super::refused::{Refused, error_fields};
 use super::{Context, Request, Response};
+
+/// The most settings of one answer, some 30,000 topics: a small request must not make a gateway fill its memory.
+const MAX_CONFIGS: usize = 1_000_000;
 
 /// What a request wants beside the values.
 #[derive(Clone, Copy, Debug)]
@@ -36,13 +39,33 @@ pub(super) async fn handle(
 ) -> Response<DescribeConfigsResponse> {
     let DescribeConfigsRequest { resources, include_synonyms, include_documentation, .. } = request.message;
     let extras = Extras { synonyms: include_synonyms, documentation: include_documentation };
-    let results: Vec<_> = resources.into_iter().map(|resource| result(&context, resource, extras)).collect();
+    let named = Named::new(resources.iter().map(key_of));
+    let mut room = MAX_CONFIGS;
+    let results: Vec<_> = resources
+        .into_iter()
+        .map(|resource| {
+            let described = named.once(&key_of(&resource)).and_then(|()| describe(&context, &resource));
+            result(resource, described, &mut room, extras)
+        })
+        .collect();
     let errors: Vec<i16> = results.iter().map(|result| result.error_code).collect();
     Response::with_errors(DescribeConfigsResponse::default().with_results(results), errors)
 }
 
-fn result(context: &Context, asked: DescribeConfigsResource, extras: Extras) -> DescribeConfigsResult {
-    let described = describe(context, &asked);
+fn key_of(resource: &DescribeConfigsResource) -> ResourceKey {
+    ResourceKey::new(resource.resource_type, &resource.resource_name)
+}
+
+fn result(
+    asked: DescribeConfigsResource,
+    described: Result<Vec<Described>, Refused>,
+    room: &mut usize,
+    extras: Extras,
+) -> DescribeConfigsResult {
+    let described = described.and_then(|configs| {
+        *room = room.checked_sub(configs.len()).ok_or_else(too_much)?;
+        Ok(configs)
+    });
     let (code, message) = error_fields(described.as_ref().err());
     // No list and an empty one both ask for everything, as in Kafka.
     let keys = asked.configuration_keys.filter(|keys| !keys.is_empty());
@@ -55,6 +78,12 @@ fn result(context: &Context, asked: DescribeConfigsResource, extras: Extras) -> 
         .with_resource_type(asked.resource_type)
         .with_resource_name(asked.resource_name)
         .with_configs(configs.map(|config| config_result(config, extras)).collect())
+}
+
+fn too_much() -> Refused {
+    Refused::request(format!(
+        "An answer has room for {MAX_CONFIGS} settings: ask for fewer resources at once."
+    ))
 }
 
 fn describe(context: &Context, asked: &DescribeConfigsResource) -> Result<Vec<Described>, Refused> {

@@ -3,6 +3,7 @@
 //! The idempotent producers that a partition remembers. There are no transactions yet, so that no producer has a
 //! coordinator epoch or an open one. Codes: INVALID_TOPIC_EXCEPTION, UNKNOWN_TOPIC_OR_PARTITION.
 
+use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 
 use chronik_broker::ActiveProducer;
@@ -24,8 +25,14 @@ pub(super) async fn handle(
     context: Arc<Context>,
     request: Request<DescribeProducersRequest>,
 ) -> Response<DescribeProducersResponse> {
-    let topics: Vec<_> =
-        request.message.topics.into_iter().map(|topic| describe_topic(&context, topic)).collect();
+    let mut seen = HashSet::new();
+    let topics: Vec<_> = request
+        .message
+        .topics
+        .into_iter()
+        .filter(|topic| seen.insert(topic.name.clone()))
+        .map(|topic| describe_topic(&context, topic))
+        .collect();
     let errors: Vec<i16> =
         topics.iter().flat_map(|topic| &topic.partitions).map(|partition| partition.error_code).collect();
     Response::with_errors(DescribeProducersResponse::default().with_topics(topics), errors)
@@ -35,8 +42,9 @@ fn describe_topic(context: &Context, asked: TopicRequest) -> TopicResponse {
     let found = TopicName::new(&asked.name).map_err(Refused::from).and_then(|name| {
         context.broker.topic(name.as_str()).ok_or_else(|| ErrorCode::UnknownTopicOrPartition.into())
     });
-    let partitions = asked
-        .partition_indexes
+    // Each once: a partition can have many producers, and a request can name it very often.
+    let indexes: BTreeSet<i32> = asked.partition_indexes.into_iter().collect();
+    let partitions = indexes
         .iter()
         .map(|index| {
             let response = PartitionResponse::default().with_partition_index(*index);

@@ -9,8 +9,9 @@ use chronik_types::{ErrorCode, PartitionIndex};
 use kafka_protocol::messages::elect_leaders_request::TopicPartitions;
 use kafka_protocol::messages::elect_leaders_response::{PartitionResult, ReplicaElectionResult};
 use kafka_protocol::messages::{ElectLeadersRequest, ElectLeadersResponse};
+use kafka_protocol::protocol::StrBytes;
 
-use super::refused::{Refused, error_fields};
+use super::refused::Refused;
 use super::{Context, Request, Response};
 
 const PREFERRED: i8 = 0;
@@ -38,17 +39,14 @@ fn elect(context: &Context, asked: TopicPartitions) -> ReplicaElectionResult {
     let topic = context.broker.topic(&asked.topic);
     let result = |partition: i32| {
         let refused = match &topic {
-            None => {
-                let message = format!("No such topic as {}", asked.topic.as_str());
-                Refused::new(ErrorCode::UnknownTopicOrPartition, message)
-            }
+            None => ErrorCode::UnknownTopicOrPartition,
             Some(topic) if topic.partition(PartitionIndex::new(partition)).is_none() => {
-                let message = format!("No such partition as {}-{partition}", asked.topic.as_str());
-                Refused::new(ErrorCode::UnknownTopicOrPartition, message)
+                ErrorCode::UnknownTopicOrPartition
             }
-            Some(_) => ErrorCode::ElectionNotNeeded.into(),
+            Some(_) => ErrorCode::ElectionNotNeeded,
         };
-        partition_result(partition, &refused)
+        // Not a text of its own for each: a request may name millions.
+        partition_result(partition, refused.code(), StrBytes::from_static_str(refused.message()))
     };
     let results = asked.partitions.iter().copied().map(result).collect();
     ReplicaElectionResult::default().with_topic(asked.topic).with_partition_result(results)
@@ -56,11 +54,13 @@ fn elect(context: &Context, asked: TopicPartitions) -> ReplicaElectionResult {
 
 /// Refuses the whole request, in every place that it has for an error.
 fn whole(asked: Vec<TopicPartitions>, refused: &Refused) -> Response<ElectLeadersResponse> {
+    let (code, message) = (refused.code.code(), refused.text());
     let results = asked
         .into_iter()
         .map(|topic| {
+            let partitions = topic.partitions.iter();
             let results =
-                topic.partitions.iter().map(|partition| partition_result(*partition, refused)).collect();
+                partitions.map(|partition| partition_result(*partition, code, message.clone())).collect();
             ReplicaElectionResult::default().with_topic(topic.topic).with_partition_result(results)
         })
         .collect();
@@ -70,7 +70,9 @@ fn whole(asked: Vec<TopicPartitions>, refused: &Refused) -> Response<ElectLeader
     Response { message, error: refused.code }
 }
 
-fn partition_result(partition: i32, refused: &Refused) -> PartitionResult {
-    let (code, message) = error_fields(Some(refused));
-    PartitionResult::default().with_partition_id(partition).with_error_code(code).with_error_message(message)
+fn partition_result(partition: i32, code: i16, message: StrBytes) -> PartitionResult {
+    PartitionResult::default()
+        .with_partition_id(partition)
+        .with_error_code(code)
+        .with_error_message(Some(message))
 }

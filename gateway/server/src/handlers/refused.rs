@@ -1,5 +1,7 @@
 //! A part of an admin request that was refused: the code and the sentence that nearly every answer has room for.
 
+use std::borrow::Cow;
+
 use chronik_broker::ChangeError;
 use chronik_config::kafka::Refusal;
 use chronik_state::Rejection;
@@ -12,17 +14,25 @@ pub(super) struct Refused {
     /// The code.
     pub(super) code: ErrorCode,
     /// The sentence.
-    pub(super) message: String,
+    pub(super) message: Cow<'static, str>,
 }
 
 impl Refused {
     /// With a sentence that says more than the code.
-    pub(super) fn new(code: ErrorCode, message: impl Into<String>) -> Self {
+    pub(super) fn new(code: ErrorCode, message: impl Into<Cow<'static, str>>) -> Self {
         Self { code, message: message.into() }
     }
 
+    /// The sentence as messages carry it; one that is always the same is not copied.
+    pub(super) fn text(&self) -> StrBytes {
+        match &self.message {
+            Cow::Borrowed(message) => StrBytes::from_static_str(message),
+            Cow::Owned(message) => StrBytes::from_string(message.clone()),
+        }
+    }
+
     /// INVALID_REQUEST.
-    pub(super) fn request(message: impl Into<String>) -> Self {
+    pub(super) fn request(message: impl Into<Cow<'static, str>>) -> Self {
         Self::new(ErrorCode::InvalidRequest, message)
     }
 }
@@ -60,7 +70,7 @@ impl From<InvalidTopicName> for Refused {
 /// The two error fields of an answer: 0 and null when nothing was refused.
 pub(super) fn error_fields(refused: Option<&Refused>) -> (i16, Option<StrBytes>) {
     match refused {
-        Some(refused) => (refused.code.code(), Some(StrBytes::from_string(refused.message.clone()))),
+        Some(refused) => (refused.code.code(), Some(refused.text())),
         None => (ErrorCode::None.code(), None),
     }
 }

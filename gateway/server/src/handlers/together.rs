@@ -4,16 +4,31 @@ use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::task::Poll;
 
+/// How many futures run at the same time: a small request can ask for very many.
+const AT_ONCE: usize = 1024;
+
 /// A future, then what it came to.
 enum Slot<F: Future> {
     Running(Pin<Box<F>>),
     Done(F::Output),
 }
 
-/// Runs all futures and gives their results in order. They are begun in that order too: what each does before its first
-/// wait, such as queueing an entry, happens in the order of the request.
+/// Runs all futures, some at a time, and gives their results in order. They are begun in that order too: what each does
+/// before its first wait, such as queueing an entry, happens in the order of the request.
 pub(super) async fn together<F: Future>(futures: impl IntoIterator<Item = F>) -> Vec<F::Output> {
-    let mut slots: Vec<Slot<F>> = futures.into_iter().map(|future| Slot::Running(Box::pin(future))).collect();
+    let mut futures = futures.into_iter();
+    let mut outputs = Vec::with_capacity(futures.size_hint().0);
+    loop {
+        let some: Vec<Slot<F>> =
+            futures.by_ref().take(AT_ONCE).map(|future| Slot::Running(Box::pin(future))).collect();
+        if some.is_empty() {
+            return outputs;
+        }
+        outputs.extend(run(some).await);
+    }
+}
+
+async fn run<F: Future>(mut slots: Vec<Slot<F>>) -> impl Iterator<Item = F::Output> {
     poll_fn(|cx| {
         let mut running = false;
         for slot in &mut slots {
@@ -27,12 +42,11 @@ pub(super) async fn together<F: Future>(futures: impl IntoIterator<Item = F>) ->
         if running { Poll::Pending } else { Poll::Ready(()) }
     })
     .await;
-    let outputs = slots.into_iter().filter_map(|slot| match slot {
+    slots.into_iter().filter_map(|slot| match slot {
         Slot::Done(output) => Some(output),
         // None is left, as the loop above has ended.
         Slot::Running(_) => None,
-    });
-    outputs.collect()
+    })
 }
 
 #[cfg(test)]
@@ -42,6 +56,16 @@ mod tests {
     use tokio::sync::oneshot;
 
     use super::together;
+
+    #[tokio::test]
+    async fn very_many_run_some_at_a_time() {
+        let numbers = together((0..5_000).map(|number| async move {
+            tokio::task::yield_now().await;
+            number
+        }))
+        .await;
+        assert!(numbers.into_iter().eq(0..5_000));
+    }
 
     #[tokio::test]
     async fn futures_begin_in_order_and_wait_at_the_same_time() {

@@ -136,6 +136,23 @@ async fn names_filter_and_extras_are_left_out_unless_asked_for() {
 }
 
 #[tokio::test]
+async fn a_resource_is_described_once_in_an_answer() {
+    let mut gateway = Gateway::start().await;
+    gateway.create("t", 1).await;
+    let resource = |kind, name: &str| {
+        DescribeConfigsResource::default()
+            .with_resource_type(kind)
+            .with_resource_name(text(name))
+            .with_configuration_keys(None)
+    };
+    let resources = vec![resource(BROKER, "1"), resource(TOPIC, "t"), resource(BROKER, "1")];
+    let results = gateway.ask(4, DescribeConfigsRequest::default().with_resources(resources)).await.results;
+    let codes: Vec<_> = results.iter().map(|result| result.error_code).collect();
+    let refused = ErrorCode::InvalidRequest.code();
+    assert_eq!(codes, [refused, 0, refused]);
+}
+
+#[tokio::test]
 async fn what_does_not_exist_cannot_be_described() {
     let mut gateway = Gateway::start().await;
     use ErrorCode::{InvalidRequest, InvalidTopicException, UnknownTopicOrPartition};

@@ -196,6 +196,17 @@ async fn strict_replication_answers_as_a_cluster_of_one_broker() {
     assert_eq!(codes, [InvalidReplicationFactor, ErrorCode::None, InvalidReplicaAssignment, ErrorCode::None]);
 }
 
+#[tokio::test]
+async fn a_request_has_a_limit_of_topics() {
+    let mut gateway = Gateway::start().await;
+    let topics = |count: usize| (0..count).map(|number| new_topic(&format!("t{number}"), 1, 1)).collect();
+    let request = |count| CreateTopicsRequest::default().with_topics(topics(count)).with_validate_only(true);
+    let many = gateway.ask(4, request(10_000)).await.topics;
+    assert!(many.len() == 10_000 && many.iter().all(|topic| topic.error_code == 0));
+    let too_many = gateway.ask(4, request(10_001)).await.topics;
+    assert!(too_many.iter().all(|topic| code(topic) == ErrorCode::PolicyViolation));
+}
+
 fn named(name: &str) -> DeleteTopicState {
     DeleteTopicState::default().with_name(Some(topic_name(name)))
 }
