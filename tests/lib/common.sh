@@ -16,8 +16,13 @@ have() { command -v "$1" >/dev/null 2>&1; }
 # The explicit, sorted class path of the Kafka tools: a class archive is bound to this very list.
 kafka_classpath() { printf '%s:' "$TOOLS"/kafka/libs/*.jar; }
 
-# A TCP port of the loopback that was free a moment ago.
-free_port() { python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'; }
+# free_ports N: different TCP ports of the loopback that were free a moment ago, on one line.
+free_ports() {
+  python3 -c '
+import socket, sys
+held = [socket.create_server(("127.0.0.1", 0)) for _ in range(int(sys.argv[1]))]
+print(*(s.getsockname()[1] for s in held))' "$1"
+}
 
 # wait_port PORT PID SECONDS: until the port answers; fails when the process ends or time is up.
 wait_port() {
