@@ -103,7 +103,9 @@ pub trait StorageBackend: Objects {
     fn cached(&self, data: DataRef) -> Option<Bytes>;
 
     /// S7. Data from wherever it lies, as the medium gives it: the caller verifies the checksum that its data carry
-    /// (a record batch has one), because only the caller knows which part of a span it wants. Cancel safe.
+    /// (a record batch has one), because only the caller knows which part of a span it wants. A span may reach from the
+    /// data of one entry into that of a later one in the same segment: what lies between comes along as the medium has
+    /// it, or, where the backend cannot do that, the span is not found. Cancel safe.
     fn read(&self, data: DataRef) -> BoxFuture<'_, Result<Bytes, ReadError>>;
 
     /// First position that is still there.

@@ -5,6 +5,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use chronik_backend::{AppendError, Committed, Follower, Position};
 use chronik_state::{AppendedBatch, Change, ConfigResource, Entry, Outcome, Placed, Rejection};
@@ -83,7 +84,9 @@ impl Applier {
             offset = offset.saturating_add(batch.length);
             let Ok(placed) = placed else { continue };
             if placed.duplicate_of.is_some() {
-                self.core.metrics.produced_duplicates.inc();
+                if committed.token.is_some() {
+                    self.core.metrics.produced_duplicates.inc();
+                }
                 continue;
             }
             let Some(partition) = self.core.catalog.partition(batch.at) else { continue };
@@ -98,18 +101,21 @@ impl Applier {
             if partition.append(self.segment, entry, placed.leader_epoch) {
                 self.core.segments.occupy(self.segment, &partition);
             }
-            self.touch(partition, batch);
+            // What an earlier run or another gateway was sent, it has counted.
+            if committed.token.is_some() {
+                self.count(batch);
+            }
+            let touched = self.touched.entry(batch.at).or_insert(Touched { partition, bytes: 0 });
+            touched.bytes += u64::from(batch.length);
         }
         Ok(())
     }
 
-    fn touch(&mut self, partition: Arc<Partition>, batch: &AppendedBatch) {
+    fn count(&self, batch: &AppendedBatch) {
         let metrics = &self.core.metrics;
         metrics.produced_batches.inc();
         metrics.produced_bytes.inc_by(u64::from(batch.length));
         metrics.produced_records.inc_by(u64::try_from(batch.record_count).unwrap_or(0));
-        let touched = self.touched.entry(batch.at).or_insert(Touched { partition, bytes: 0 });
-        touched.bytes += u64::from(batch.length);
     }
 
     fn created(&self, id: TopicId) {
@@ -206,6 +212,10 @@ impl Follower for Applier {
             }
         }
         self.wake();
+        if let Some(last) = group.last() {
+            let open_bytes = last.position.get().saturating_sub(self.segment.get());
+            self.core.open_bytes.store(open_bytes, Ordering::Relaxed);
+        }
         // Entries of an earlier run are no groups of this one.
         if group.iter().any(|committed| committed.token.is_some()) {
             let entries = u32::try_from(group.len()).unwrap_or(u32::MAX);
@@ -223,6 +233,7 @@ impl Follower for Applier {
         self.core.segments.seal(self.segment, end);
         self.core.sealed.add(self.segment, end, state.into());
         self.segment = end;
+        self.core.open_bytes.store(0, Ordering::Relaxed);
         self.core.metrics.sealed_position.set(i64::try_from(end.get()).unwrap_or(i64::MAX));
     }
 

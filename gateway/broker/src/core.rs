@@ -1,6 +1,7 @@
 //! What the applier, the hot paths and the upkeep tasks share. It does not know the backend, which owns the applier.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 
 use bytes::Bytes;
 use chronik_backend::Position;
@@ -28,6 +29,8 @@ pub(crate) struct Core {
     pub(crate) clock: Arc<dyn Clock>,
     /// Told when a segment may have become empty.
     pub(crate) reclaim: Notify,
+    /// Bytes of the open segment of the journal, about.
+    pub(crate) open_bytes: AtomicU64,
     halt: watch::Sender<Option<Arc<Halt>>>,
 }
 
@@ -43,6 +46,7 @@ impl Core {
             metrics,
             clock,
             reclaim: Notify::new(),
+            open_bytes: AtomicU64::new(0),
             halt: watch::Sender::new(None),
         }
     }

@@ -2,6 +2,7 @@
 //!
 //! Each holds the core only while it works, so that dropping the last handle ends it.
 
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
@@ -10,6 +11,9 @@ use tokio::sync::watch;
 
 use crate::Broker;
 use crate::checkpoint::Checkpointer;
+
+/// An open segment of this size is ended as soon as nothing in it can be read any more; a smaller one waits for retention.
+const WORTH_SEALING_BYTES: u64 = 16 << 20;
 
 /// How long after a failure indexes and checkpoints are tried again.
 const RETRY: Duration = Duration::from_secs(10);
@@ -64,7 +68,11 @@ async fn checkpoints(core: Arc<crate::core::Core>, mut checkpointer: Checkpointe
         match checkpointer.run().await {
             Ok(()) => tokio::select! {
                 () = core.sealed.added.notified() => {}
-                () = core.reclaim.notified() => {}
+                () = core.reclaim.notified() => {
+                    if core.open_bytes.load(Ordering::Relaxed) >= WORTH_SEALING_BYTES {
+                        checkpointer.seal_if_dead();
+                    }
+                }
             },
             Err(error) => {
                 tracing::warn!(%error, "indexes and checkpoints could not be written; trying again");

@@ -49,6 +49,13 @@ impl Checkpointer {
         result
     }
 
+    /// Ends the open segment of the journal when nothing in it can be read any more, so that its space comes back.
+    pub(crate) fn seal_if_dead(&self) {
+        if self.core.segments.active_is_dead() {
+            self.backend.seal();
+        }
+    }
+
     async fn write(&mut self, taken: &mut SealedQueue) -> Result<(), ObjectError> {
         while let Some((start, end)) = taken.segments.first().copied() {
             self.write_index(start, end).await?;

@@ -3,14 +3,14 @@
 //! The index says where the batches lie, the backend gives their bytes: from memory without a copy, or from the medium,
 //! in which case the checksum of the batch is verified before anybody sees it.
 
+mod cold;
 mod error;
 mod gather;
 
 use std::sync::Arc;
 
 use bytes::Bytes;
-use chronik_types::{IsolationLevel, Offset};
-use chronik_wire::batch::RecordBatch;
+use chronik_types::{IsolationLevel, LeaderEpoch, Offset};
 
 pub use error::ReadError;
 
@@ -114,38 +114,56 @@ impl Broker {
         gather: &mut Gather,
     ) -> Result<Option<Offset>, ReadError> {
         let max = u64::try_from(max_bytes).unwrap_or(u64::MAX);
-        let Some((_, entries)) = self.search(partition, from, &mut Selection::Bytes { max }).await? else {
+        let Some((_, mut entries)) = self.search(partition, from, &mut Selection::Bytes { max }).await?
+        else {
             return Ok(None);
         };
+        // Of several entries only the first can be too large.
+        let too_large = entries.first().is_some_and(|first| u64::from(first.len) > max);
+        if too_large && !take_first {
+            return Ok(None);
+        }
+        // The end may have been passed by an append since.
+        entries.truncate(entries.partition_point(|entry| entry.next_offset() <= limit));
+        // A hole: the index of what lies between is lost.
+        if entries.first().is_some_and(|first| first.base_offset > from) {
+            return Err(ReadError::index(from, None));
+        }
+        let epoch = partition.leader_epoch();
         let mut next = None;
-        for entry in entries {
-            let whole = entry.next_offset() <= limit;
-            let fits = u64::from(entry.len) <= max || (take_first && next.is_none());
-            if !whole || !fits {
-                break;
+        let mut rest = entries.as_slice();
+        while let Some((entry, after)) = rest.split_first() {
+            let batches = match self.backend.cached(entry.data()) {
+                Some(bytes) => {
+                    self.add(entry, &bytes, epoch, gather)?;
+                    next = Some(entry.next_offset());
+                    rest = after;
+                    continue;
+                }
+                None => self.cold_batches(rest).await,
+            };
+            let batches = match batches {
+                Ok(batches) => batches,
+                Err(_) if next.is_some() => return Ok(next),
+                Err(error) => return Err(error),
+            };
+            for (entry, bytes) in rest.iter().zip(&batches) {
+                self.add(entry, bytes, epoch, gather)?;
+                next = Some(entry.next_offset());
             }
-            // A hole: the index of what lies between is lost.
-            if next.is_none() && entry.base_offset > from {
-                return Err(ReadError::index(from, None));
-            }
-            if let Err(error) = self.read_batch(partition, &entry, gather).await {
-                return if next.is_some() { Ok(next) } else { Err(error) };
-            }
-            next = Some(entry.next_offset());
+            rest = rest.get(batches.len()..).unwrap_or_default();
         }
         Ok(next)
     }
 
-    async fn read_batch(
+    fn add(
         &self,
-        partition: &Partition,
         entry: &BatchEntry,
+        bytes: &Bytes,
+        epoch: LeaderEpoch,
         gather: &mut Gather,
     ) -> Result<(), ReadError> {
-        let bytes = self.batch_bytes(entry).await?;
-        gather
-            .add(&bytes, entry.base_offset, partition.leader_epoch())
-            .map_err(|source| self.corrupt(entry, source))
+        gather.add(bytes, entry.base_offset, epoch).map_err(|source| self.corrupt(entry, source))
     }
 
     /// The bytes of a batch as it was appended, whole and with a checksum that is right.
@@ -153,13 +171,9 @@ impl Broker {
         if let Some(bytes) = self.backend.cached(entry.data()) {
             return Ok(bytes);
         }
-        self.core.metrics.cold_batches.inc();
-        let offset = entry.base_offset;
-        let read = self.backend.read(entry.data()).await;
-        let bytes = read.map_err(|source| ReadError::Storage { offset, source })?;
-        let batch = RecordBatch::parse(bytes).map_err(|source| self.corrupt(entry, source))?;
-        batch.verify_crc().map_err(|source| self.corrupt(entry, source))?;
-        Ok(batch.into_bytes())
+        let mut batches = self.cold_batches(std::slice::from_ref(entry)).await?;
+        // One batch was asked for, and without an error there is one.
+        batches.pop().ok_or_else(|| ReadError::index(entry.base_offset, None))
     }
 
     fn corrupt(&self, entry: &BatchEntry, source: chronik_wire::batch::BatchError) -> ReadError {
