@@ -1,7 +1,7 @@
 """Forwards Kafka traffic and writes one JSON line per request and response, as README.md describes for clients.jsonl.
 
 Usage: recorder.py CLIENT LISTEN_PORT UPSTREAM_PORT OUT
-Of each API and version the first KEEP pairs are kept, and no frame over LIMIT bytes.
+Of each API and version the first pairs with requests of different sizes are kept, KEEP at most, and no frame over LIMIT bytes.
 """
 
 import asyncio
@@ -10,10 +10,10 @@ import json
 import struct
 import sys
 
-KEEP, LIMIT = 3, 2_000
+KEEP, LIMIT = 4, 2_000
 name, listen, upstream = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
 out = open(sys.argv[4], "a", buffering=1)
-kept = collections.Counter()
+kept = collections.defaultdict(set)
 
 
 async def frames(reader):
@@ -27,8 +27,9 @@ async def frames(reader):
 
 def record(request, response):
     key, version = struct.unpack(">hh", request[4:8])
-    if kept[key, version] < KEEP and max(len(request), len(response)) <= LIMIT:
-        kept[key, version] += 1
+    sizes = kept[key, version]
+    if len(sizes) < KEEP and len(request) not in sizes and max(len(request), len(response)) <= LIMIT:
+        sizes.add(len(request))
         line = {"client": name, "api": key, "version": version, "request": request.hex(), "response": response.hex()}
         out.write(json.dumps(line) + "\n")
 
