@@ -44,3 +44,12 @@ pub use produce::{ProduceBatch, ProduceError, ProduceRequest, Produced, Submitte
 pub use read::{ReadError, ReadRequest, Records};
 pub use topic::Topic;
 pub use watch::Watch;
+
+/// Runs something that takes a while away from the async threads.
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(done) => done,
+        // It is never aborted, so it has panicked: go on with that here.
+        Err(error) => std::panic::resume_unwind(error.into_panic()),
+    }
+}

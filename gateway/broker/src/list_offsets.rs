@@ -2,12 +2,15 @@
 
 use std::sync::Arc;
 
-use chronik_types::{IsolationLevel, LeaderEpoch, Offset, TimestampMs};
+use chronik_types::{CompressionType, IsolationLevel, LeaderEpoch, Offset, TimestampMs};
 use chronik_wire::batch::RecordBatch;
 use chronik_wire::compression::decompression_limit;
 
 use crate::index::{BatchEntry, Selection};
 use crate::{Broker, Partition, ReadError};
+
+/// Batches without compression up to this size are walked in place, others away from the async threads.
+const INLINE_BYTES: usize = 64 << 10;
 
 /// Which offset is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -115,7 +118,7 @@ impl Broker {
                 from = part_end;
                 continue;
             };
-            let is_match = |offset, time| offset >= log_start && time >= timestamp;
+            let is_match = move |offset, time| offset >= log_start && time >= timestamp;
             if let Some(record) = self.first_record(partition, entry, is_match).await? {
                 return Ok(Some(record));
             }
@@ -139,7 +142,8 @@ impl Broker {
         }
         let Some(entry) = entries.first() else { return Ok(None) };
         let newest = entry.max_timestamp;
-        self.first_record(partition, entry, |offset, time| offset >= log_start && time >= newest).await
+        let is_match = move |offset, time| offset >= log_start && time >= newest;
+        self.first_record(partition, entry, is_match).await
     }
 
     /// The first record of a batch for which `is_match` holds.
@@ -147,12 +151,14 @@ impl Broker {
         &self,
         partition: &Partition,
         entry: &BatchEntry,
-        is_match: impl Fn(Offset, TimestampMs) -> bool,
+        is_match: impl Fn(Offset, TimestampMs) -> bool + Send + 'static,
     ) -> Result<Option<(Offset, TimestampMs)>, ReadError> {
         let offset = entry.base_offset;
         let bytes = self.batch_bytes(entry).await?;
         let corrupt = |source| ReadError::Corrupt { offset, at: entry.at, source };
         let batch = RecordBatch::parse(bytes).map_err(corrupt)?;
+        let is_long =
+            batch.bytes().len() > INLINE_BYTES || batch.header().codec() != Some(CompressionType::None);
         let limit = decompression_limit(partition.configs().max_message_bytes.as_usize());
         let walk = move || {
             let records = batch.decode(limit)?;
@@ -166,7 +172,8 @@ impl Broker {
             }
             Ok(None)
         };
-        walk().map_err(|source| ReadError::Records { offset, source })
+        let found = if is_long { crate::blocking(walk).await } else { walk() };
+        found.map_err(|source| ReadError::Records { offset, source })
     }
 
     /// The greatest leader epoch that is not above `epoch`, and the offset at which it ended (OffsetForLeaderEpoch).

@@ -9,10 +9,13 @@ use chronik_types::TopicPartition;
 use super::format::{self, CHECKPOINT_KIND, SegmentParts, checkpoint_name, checkpoint_position};
 use crate::Partition;
 use crate::core::{Core, SealedQueue};
-use crate::index::{INDEX_KIND, IndexBuilder, IndexCache, IndexObject, index_name};
+use crate::index::{BatchEntry, INDEX_KIND, IndexBuilder, IndexCache, IndexObject, index_name};
 
 /// How many checkpoints are kept, each with its copy.
 const CHECKPOINTS_KEPT: usize = 2;
+
+/// How many entries are copied under the lock of a partition.
+const ROWS_AT_ONCE: usize = 4_096;
 
 /// The one writer of indexes and checkpoints.
 pub(crate) struct Checkpointer {
@@ -76,7 +79,7 @@ impl Checkpointer {
         partitions.sort_unstable_by_key(|partition| partition.topic_partition());
         // A partition that lost all it had in the segment and then got more is named twice.
         partitions.dedup_by_key(|partition| partition.topic_partition());
-        let Some((bytes, rows)) = blocking(move || build_index(partitions, start, end)).await else {
+        let Some((bytes, rows)) = crate::blocking(move || build_index(partitions, start, end)).await else {
             self.core.segments.stored(start);
             return Ok(());
         };
@@ -95,7 +98,8 @@ impl Checkpointer {
 
     async fn write_checkpoint(&self, position: Position, state: Bytes) -> Result<(), ObjectError> {
         let core = Arc::clone(&self.core);
-        let bytes = blocking(move || format::encode(position, &state, &parts_below(&core, position))).await;
+        let bytes =
+            crate::blocking(move || format::encode(position, &state, &parts_below(&core, position))).await;
         for copy in [false, true] {
             if let Some(name) = checkpoint_name(position, copy) {
                 self.replace(name, bytes.clone()).await?;
@@ -165,13 +169,26 @@ fn build_index(
     let mut builder = IndexBuilder::new();
     let mut rows = Vec::with_capacity(partitions.len());
     for partition in partitions {
-        let first = partition
-            .batches()
-            .resident(start)
-            .map(|entries| builder.add(partition.topic_partition(), entries));
-        rows.extend(first.map(|first| (partition, first)));
+        let entries = resident_entries(&partition, start);
+        if !entries.is_empty() {
+            let first = builder.add(partition.topic_partition(), &entries);
+            rows.push((partition, first));
+        }
     }
     (!builder.is_empty()).then(|| (builder.finish(start, end), rows))
+}
+
+/// The entries of a partition in a sealed segment. Copied bit by bit, because the applier waits for the same lock.
+fn resident_entries(partition: &Partition, segment: Position) -> Vec<BatchEntry> {
+    let mut entries = Vec::new();
+    loop {
+        let batches = partition.batches();
+        let rest = batches.resident(segment, entries.len());
+        if rest.is_empty() {
+            return entries;
+        }
+        entries.extend(rest.iter().take(ROWS_AT_ONCE));
+    }
 }
 
 /// The sealed segments below `position` with the parts that partitions have in them now.
@@ -193,13 +210,5 @@ fn add_parts(segments: &mut [SegmentParts], at: TopicPartition, partition: &Part
         if let Some(segment) = segment.and_then(|index| segments.get_mut(index)) {
             segment.parts.push((at, part.summary()));
         }
-    }
-}
-
-/// Runs something that takes a while away from the async threads.
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
-    match tokio::task::spawn_blocking(work).await {
-        Ok(done) => done,
-        Err(error) => std::panic::resume_unwind(error.into_panic()),
     }
 }

@@ -131,12 +131,13 @@ impl BatchIndex {
         self.parts.get(at..).unwrap_or_default()
     }
 
-    /// The entries in a segment that are still resident.
-    pub(crate) fn resident(&self, segment: Position) -> Option<&[BatchEntry]> {
-        self.parts.iter().find(|part| part.segment == segment).and_then(|part| match &part.entries {
-            Entries::Resident(entries) => Some(entries.as_slice()),
-            Entries::Stored { .. } | Entries::Lost => None,
-        })
+    /// The entries in a segment from row `first` on that are still resident.
+    pub(crate) fn resident(&self, segment: Position, first: usize) -> &[BatchEntry] {
+        let part = self.parts.iter().find(|part| part.segment == segment);
+        match part.map(|part| &part.entries) {
+            Some(Entries::Resident(entries)) => entries.get(first..).unwrap_or_default(),
+            Some(Entries::Stored { .. } | Entries::Lost) | None => &[],
+        }
     }
 
     /// Drops the entries of a segment whose index object is durable and has them at row `first`.

@@ -5,7 +5,6 @@ use chronik_state::Rejection;
 use chronik_types::ErrorCode;
 use chronik_wire::batch::{BatchError, RecordError};
 use chronik_wire::compression::CompressError;
-use tokio::task::JoinError;
 
 /// Why one batch of a produce request was not appended. The texts may be sent to clients.
 #[derive(Debug, thiserror::Error)]
@@ -38,9 +37,6 @@ pub enum ProduceError {
     /// The gateway stops; whether the batch was appended is unknown.
     #[error("the gateway stops")]
     Stopped,
-    /// The work on the batch was ended from outside.
-    #[error("the work on the batch was ended")]
-    Interrupted(#[from] JoinError),
 }
 
 impl ProduceError {
@@ -52,7 +48,7 @@ impl ProduceError {
             Self::Records(error) => error.code(),
             Self::MissingKey => ErrorCode::InvalidRecord,
             Self::Transactional => ErrorCode::InvalidTxnState,
-            Self::Compress(_) | Self::Interrupted(_) => ErrorCode::UnknownServerError,
+            Self::Compress(_) => ErrorCode::UnknownServerError,
             Self::Rejected(rejection) => rejection.error_code(),
             Self::Storage(error) => storage_code(error),
             // Retriable, and it makes the client ask for the leader again.

@@ -41,9 +41,7 @@ pub(super) async fn prepare(
     }
     let work = RecordWork::of(&batch, configs);
     let batch = match work {
-        Some(work) if batch.bytes().len() > INLINE_BYTES => {
-            tokio::task::spawn_blocking(move || work.run(batch)).await??
-        }
+        Some(work) if batch.bytes().len() > INLINE_BYTES => crate::blocking(move || work.run(batch)).await?,
         Some(work) => work.run(batch)?,
         None => batch,
     };

@@ -8,4 +8,5 @@ mod read;
 mod restart;
 mod retention;
 mod support;
+mod together;
 mod watch;
