@@ -113,3 +113,30 @@ fn golden_fetch_responses_are_spliced_to_the_same_bytes() {
     }
     assert!(spliced > 15, "every version answers with records at least once");
 }
+
+fn is_accepted<T: Request>(version: i16, body: &Bytes) -> Result<(), crate::wellformed::Malformed> {
+    decode_request::<T>(version, &mut body.clone()).map(drop)
+}
+
+/// Thirteen client programs write requests in ways of their own; none may be taken for an attack.
+#[test]
+fn requests_of_real_clients_pass() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/golden/clients.jsonl");
+    let mut clients = std::collections::BTreeSet::new();
+    for line in std::fs::read_to_string(path).unwrap().lines() {
+        let line: serde_json::Value = serde_json::from_str(line).unwrap();
+        let label = format!("{}: api {} v{}", line["client"], line["api"], line["version"]);
+        let mut body = next_frame(&mut hex(line["request"].as_str().unwrap()), 1 << 20).unwrap().unwrap();
+        match parse_request_header(&mut body) {
+            Ok(header) => {
+                let accepted = for_request_type!(header.api.key, is_accepted(header.api_version, &body));
+                accepted.unwrap_or_else(|refused| panic!("{label}: {refused}"));
+                clients.insert(line["client"].to_string());
+            }
+            // Kafka offers more than we do; there a client asks for less.
+            Err(HeaderError::UnknownApi { .. } | HeaderError::UnsupportedVersion { .. }) => {}
+            Err(refused) => panic!("{label}: {refused}"),
+        }
+    }
+    assert!(clients.len() > 12, "{clients:?}");
+}
