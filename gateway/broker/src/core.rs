@@ -51,13 +51,15 @@ impl Core {
         }
     }
 
-    /// Stops applying for good. The first reason stays.
+    /// Stops applying for good, and lets nobody wait any longer. The first reason stays.
     pub(crate) fn halt(&self, halt: Halt) {
         self.halt.send_if_modified(|known| {
             let first = known.is_none();
             known.get_or_insert_with(|| Arc::new(halt));
             first
         });
+        self.waiters.abandon();
+        self.metrics.waiting_appends.set(0);
     }
 
     /// Why applying has stopped, if it has.

@@ -52,4 +52,10 @@ impl Waiters {
         let mut waiting = self.0.lock();
         tokens.map(|token| waiting.by_token.remove(&token?)).collect()
     }
+
+    /// Forgets all of them: they learn that no reply comes.
+    pub(crate) fn abandon(&self) {
+        let abandoned = std::mem::take(&mut self.0.lock().by_token);
+        drop(abandoned);
+    }
 }

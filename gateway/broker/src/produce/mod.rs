@@ -150,6 +150,10 @@ impl Broker {
         match self.backend.append(append) {
             Ok(()) => {
                 self.core.metrics.waiting_appends.inc();
+                // It may have halted since, and missed this one.
+                if self.core.halted().is_some() {
+                    self.core.waiters.take(token);
+                }
                 Ok(receiver)
             }
             Err(error) => {

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use chronik_backend::{ObjectName, Objects, StorageBackend};
-use chronik_broker::OpenError;
+use chronik_backend::{Append, AppendClass, ObjectName, Objects, StorageBackend};
+use chronik_broker::{Halt, OpenError, ProduceBatch, ProduceRequest};
 use chronik_config::Settings;
 use chronik_types::{Entropy, ErrorCode, Offset};
 
@@ -211,10 +211,8 @@ async fn a_power_cut_takes_nothing_that_was_acknowledged() {
             let mut pending = Vec::new();
             for count in 1..=3 {
                 let records = batch(count);
-                let batches =
-                    vec![chronik_broker::ProduceBatch { partition: Arc::clone(&partition), records }];
-                let request = chronik_broker::ProduceRequest { batches, zstd_allowed: true };
-                pending.push(rig.broker.submit(request).await);
+                let batches = vec![ProduceBatch { partition: Arc::clone(&partition), records }];
+                pending.push(rig.broker.submit(ProduceRequest { batches, zstd_allowed: true }).await);
             }
             rig.backend.seal();
             let backend = rig.faults.cut_power(|_| entropy.below(2) == 0);
@@ -226,4 +224,27 @@ async fn a_power_cut_takes_nothing_that_was_acknowledged() {
             }
         }
     }
+}
+
+#[tokio::test]
+async fn an_entry_that_cannot_be_read_stops_everything() {
+    let mut rig = Rig::new().await;
+    rig.topic("t", 1).await;
+    let partition = rig.partition("t", 0);
+    rig.produce(&partition, batch(1)).await.unwrap();
+    rig.faults.hold();
+    let entry = Bytes::from_static(b"from a later version");
+    let append = Append { token: u64::MAX, entry, data: Vec::new(), class: AppendClass::Control };
+    rig.backend.append(append).unwrap();
+    let batches = vec![ProduceBatch { partition: Arc::clone(&partition), records: batch(1) }];
+    let pending = rig.broker.submit(ProduceRequest { batches, zstd_allowed: true }).await;
+    rig.faults.release();
+    let halt = rig.broker.halted().await;
+    assert!(matches!(*halt, Halt::Undecodable { .. }), "{halt}");
+    for result in pending.committed(&rig.broker).await {
+        assert_eq!(result.unwrap_err().error_code(), ErrorCode::NotLeaderOrFollower);
+    }
+    assert!(rig.produce(&partition, batch(1)).await.is_err());
+    let error = rig.reopen(rig.faults.restart()).await.unwrap_err();
+    assert!(matches!(error, OpenError::Halted(_)), "{error}");
 }
