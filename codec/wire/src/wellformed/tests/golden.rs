@@ -114,11 +114,11 @@ fn golden_fetch_responses_are_spliced_to_the_same_bytes() {
     assert!(spliced > 15, "every version answers with records at least once");
 }
 
-fn is_accepted<T: Request>(version: i16, body: &Bytes) -> Result<(), crate::wellformed::Malformed> {
+fn is_accepted<T: Request>(version: i16, body: &Bytes) -> Result<(), Malformed> {
     decode_request::<T>(version, &mut body.clone()).map(drop)
 }
 
-/// Thirteen client programs write requests in ways of their own; none may be taken for an attack.
+/// Fourteen client programs write requests in ways of their own; none may be taken for an attack.
 #[test]
 fn requests_of_real_clients_pass() {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/golden/clients.jsonl");
