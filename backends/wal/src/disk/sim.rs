@@ -78,7 +78,15 @@ pub(crate) enum Event {
 pub(crate) enum Mark {
     Submitted(u64),
     Refused(u64),
-    Acknowledged { token: u64, position: u64 },
+    Acknowledged {
+        token: u64,
+        position: u64,
+    },
+    /// A follower was handed these entries of earlier runs, with their positions, by a log that starts here.
+    Recovered {
+        start: u64,
+        entries: Vec<(u64, u64)>,
+    },
     TrimWanted(u64),
     PutBegun(u64),
     PutDone(u64),

@@ -14,6 +14,7 @@ use super::pattern;
 use crate::Durability;
 use crate::disk::sim::{Mark, SimDisk};
 use crate::disk::{Disk, Persist};
+use crate::dump::{Item, LogDump};
 use crate::log::{Group, Log, Settings};
 use crate::objects::ObjectFiles;
 
@@ -90,16 +91,32 @@ impl Life {
 
     /// Opens it with other settings.
     pub(super) fn with(disk: &SimDisk, settings: Settings) -> Result<Self, String> {
+        Self::following(disk, settings, None)
+    }
+
+    /// Opens it and follows from here instead of from its start.
+    fn following(disk: &SimDisk, settings: Settings, from: Option<Position>) -> Result<Self, String> {
         let shared: Arc<dyn Disk> = Arc::new(disk.clone());
         let log = Log::open(Arc::clone(&shared), settings, &Entropy::seeded(7));
         let log = log.map_err(|error| format!("{error} {error:?}"))?;
         let objects = ObjectFiles::open(shared).map_err(|error| error.to_string())?;
         let seen = Arc::new(Mutex::new(Seen::default()));
         let witness = Witness { disk: disk.clone(), seen: Arc::clone(&seen) };
-        let from = Position::new(log.start());
+        let start = log.start();
+        let from = from.unwrap_or(Position::new(start));
         log.recover(from, Box::new(witness)).map_err(|error: FollowError| format!("{error} {error:?}"))?;
         let disk = disk.clone();
+        let entries =
+            seen.lock().history.iter().map(|found| (token_of(found), found.position.get())).collect();
+        disk.mark(Mark::Recovered { start, entries });
         Ok(Self { disk, log, objects, under_way: Vec::new(), seen })
+    }
+
+    /// Ends the process: writes under way happen, but nobody is told.
+    pub(super) fn kill(self) {
+        for (_, write) in self.under_way {
+            self.disk.finish(write, false);
+        }
     }
 
     /// Does something at random.
@@ -203,6 +220,11 @@ fn content(token: u64) -> (Bytes, Bytes) {
     (entry.concat().into(), pattern(token + 1, size))
 }
 
+/// The token that [`content`] put into an entry; 0 when there is none.
+fn token_of(committed: &Committed) -> u64 {
+    committed.entry.get(..8).map_or(0, |token| u64::from_be_bytes(token.try_into().expect("eight bytes")))
+}
+
 fn object_name(object: u64) -> ObjectName {
     let kind = if object.is_multiple_of(3) { "checkpoint" } else { "index" };
     ObjectName::new(kind, &format!("{object:08}")).expect("a valid name")
@@ -231,6 +253,12 @@ enum Object {
 impl Model {
     pub(super) fn apply(&mut self, mark: &Mark) {
         match *mark {
+            Mark::Recovered { start, ref entries } => {
+                let promised = self.promised(start);
+                assert_eq!(entries.get(..promised.len()), Some(&promised[..]), "a restart lost entries");
+                self.acknowledged.clone_from(entries);
+                self.submitted.clear();
+            }
             Mark::Submitted(token) => self.submitted.push(token),
             Mark::Refused(token) => self.submitted.retain(|submitted| *submitted != token),
             Mark::Acknowledged { token, position } => {
@@ -252,12 +280,18 @@ impl Model {
         }
     }
 
+    /// What must be in a log that starts here.
+    fn promised(&self, start: u64) -> Vec<(u64, u64)> {
+        self.acknowledged.iter().copied().filter(|(_, position)| *position >= start).collect()
+    }
+
     pub(super) fn acknowledged(&self) -> usize {
         self.acknowledged.len()
     }
 
     /// Opens the log on this disk and holds it against the model. Returns the model of a life that begins here.
     pub(super) fn check(&self, disk: &SimDisk, durability: Durability) -> Result<Self, String> {
+        let untouched = disk.snapshot();
         let life = Life::begin(disk, durability)?;
         let start = life.log.start();
         if start > self.trimmed {
@@ -265,6 +299,13 @@ impl Model {
         }
         let history = std::mem::take(&mut life.seen.lock().history);
         let found = self.check_entries(&life, &history, start, durability)?;
+        let boundary = life.seen.lock().boundaries.last().copied();
+        // Unless it was this very recovery that sealed the segment.
+        if let Some(boundary) =
+            boundary.filter(|boundary| is_sealed(&untouched, boundary.get() - SEGMENT_BYTES))
+        {
+            check_from(boundary, &untouched, durability, &history)?;
+        }
         let objects = self.check_objects(&life)?;
         let damage = life.log.status().damage;
         if !damage.is_empty() {
@@ -280,8 +321,7 @@ impl Model {
         start: u64,
         durability: Durability,
     ) -> Result<Vec<(u64, u64)>, String> {
-        let promised: Vec<(u64, u64)> =
-            self.acknowledged.iter().copied().filter(|(_, position)| *position >= start).collect();
+        let promised = self.promised(start);
         let mut later = self.submitted.iter();
         let mut found = Vec::new();
         for (number, committed) in history.iter().enumerate() {
@@ -334,4 +374,26 @@ impl Model {
 /// An append whose fate does not matter.
 pub(super) fn any_append() -> Append {
     Append { token: 0, entry: Bytes::new(), data: Vec::new(), class: AppendClass::Control }
+}
+
+/// Following from a boundary gives what following from the start gave behind it, although less is known there.
+fn check_from(
+    boundary: Position,
+    disk: &SimDisk,
+    durability: Durability,
+    history: &[Committed],
+) -> Result<(), String> {
+    let settings = settings(durability, Arc::new(ManualClock::new(TimestampMs::new(0))));
+    let life = Life::following(disk, settings, Some(boundary))?;
+    let seen = life.seen.lock();
+    let expected = history.iter().filter(|committed| committed.position >= boundary);
+    let same =
+        expected.map(|committed| committed.position).eq(seen.history.iter().map(|found| found.position));
+    if same { Ok(()) } else { Err(format!("following from {boundary} gives {:?}", seen.history)) }
+}
+
+fn is_sealed(disk: &SimDisk, segment: u64) -> bool {
+    let dump = LogDump::open_on(Arc::new(disk.clone())).expect("open");
+    let Ok(items) = dump.items(Position::new(segment)) else { return false };
+    items.last().is_some_and(|last| matches!(last, Ok(Item::Block(block)) if block.marks.contains(&"seal")))
 }

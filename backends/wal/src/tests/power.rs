@@ -70,7 +70,7 @@ impl Dynasty {
             let untouched = left.snapshot();
             let survivors = self.model.check(&left, self.durability).unwrap_or_else(|reason| {
                 let Self { seed, explored, .. } = self;
-                panic!("seed {seed}, crash state {explored}, after event {number}: {reason}\n{event:?}")
+                panic!("seed {seed}, crash state {explored}, after event {number}: {reason}")
             });
             self.explored += 1;
             self.at_stake += self.model.acknowledged() as u64;
@@ -82,16 +82,12 @@ impl Dynasty {
     }
 }
 
-/// One life, at random, ended at random.
+/// One or two runs of a log, at random, ended at random.
 fn live(disk: &SimDisk, durability: Durability, entropy: &Entropy, next_token: &mut u64) {
-    let mut life = Life::begin(disk, durability).expect("open");
-    for _ in 0..entropy.below(120) {
-        if entropy.below(60) == 0 {
-            // The disk fills up, or gets some space again.
-            disk.set_capacity(disk.used() + entropy.below(4) * (70 << 10));
-        }
-        life.step(entropy, next_token);
+    while entropy.below(3) == 0 {
+        run(disk, durability, entropy, next_token).kill();
     }
+    let mut life = run(disk, durability, entropy, next_token);
     match entropy.below(3) {
         0 => {
             life.log.close();
@@ -100,7 +96,19 @@ fn live(disk: &SimDisk, durability: Durability, entropy: &Entropy, next_token: &
         1 => life.drain(),
         _ => {}
     }
+}
+
+fn run(disk: &SimDisk, durability: Durability, entropy: &Entropy, next_token: &mut u64) -> Life {
+    let mut life = Life::begin(disk, durability).expect("open");
+    for _ in 0..entropy.below(100) {
+        if entropy.below(60) == 0 {
+            // The disk fills up, or gets some space again.
+            disk.set_capacity(disk.used() + entropy.below(4) * (70 << 10));
+        }
+        life.step(entropy, next_token);
+    }
     disk.set_capacity(u64::MAX);
+    life
 }
 
 #[test]
