@@ -71,15 +71,18 @@ impl Broker {
         let node_id = NodeId::new(options.settings.kafka.node_id);
         let configs = EffectiveConfigs::new(options.settings.clone());
         let core = Arc::new(Core::new(configs, metrics, Arc::clone(&options.clock)));
-        let covered = start.follow_from;
         if let Some(checkpoint) = start.checkpoint {
             restore(&core, node_id, checkpoint);
         }
-        follow(&core, node_id, &backend, covered).await?;
+        follow(&core, node_id, &backend, start.follow_from).await?;
 
         let room_kib = u32::try_from(options.append_room_bytes / 1024).unwrap_or(u32::MAX).max(1);
-        let checkpointer =
-            Checkpointer::new(Arc::clone(&core), Arc::clone(&backend), Arc::clone(&index_cache), covered);
+        let checkpointer = Checkpointer::new(
+            Arc::clone(&core),
+            Arc::clone(&backend),
+            Arc::clone(&index_cache),
+            start.covered,
+        );
         let mut broker = Self {
             core,
             backend,

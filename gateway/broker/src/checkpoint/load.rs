@@ -4,7 +4,9 @@ use std::collections::BTreeSet;
 
 use chronik_backend::{Objects, Position, StorageBackend};
 
-use super::format::{CHECKPOINT_KIND, Checkpoint, CheckpointDamage, checkpoint_position, decode};
+use super::format::{
+    CHECKPOINT_KIND, Checkpoint, CheckpointDamage, checkpoint_name, checkpoint_position, decode,
+};
 use crate::OpenError;
 use crate::index::{Entries, IndexCache};
 
@@ -15,6 +17,8 @@ pub(crate) struct Start {
     pub(crate) follow_from: Position,
     /// What is known of everything before.
     pub(crate) checkpoint: Option<Checkpoint>,
+    /// Up to where the journal may be trimmed: what a checkpoint and its copy cover, both intact.
+    pub(crate) covered: Position,
 }
 
 /// Chooses. Whatever is damaged is told in the log; while the journal is whole, nothing of it is needed.
@@ -26,22 +30,23 @@ pub(crate) async fn choose(backend: &dyn StorageBackend, cache: &IndexCache) -> 
         if position < start {
             continue;
         }
-        let Some(checkpoint) = read(backend, position).await? else { continue };
+        let Some((checkpoint, is_twofold)) = read(backend, position).await? else { continue };
+        let covered = if is_twofold { position } else { start };
         let damaged = damaged_indexes(backend, cache, &checkpoint).await;
         if damaged.is_empty() {
-            return Ok(Start { follow_from: position, checkpoint: Some(checkpoint) });
+            return Ok(Start { follow_from: position, checkpoint: Some(checkpoint), covered });
         }
         newest_damaged.get_or_insert((checkpoint, damaged));
     }
     match newest_damaged {
-        Some((checkpoint, damaged)) if start > Position::ZERO => Ok(without(checkpoint, &damaged)),
-        _ => Ok(Start { follow_from: start, checkpoint: None }),
+        Some((checkpoint, damaged)) if start > Position::ZERO => Ok(without(checkpoint, &damaged, start)),
+        _ => Ok(Start { follow_from: start, checkpoint: None, covered: start }),
     }
 }
 
 /// A start for a journal that does not reach back to where these indexes could be made again: their records cannot be
 /// found, all others can.
-fn without(mut checkpoint: Checkpoint, damaged: &BTreeSet<Position>) -> Start {
+fn without(mut checkpoint: Checkpoint, damaged: &BTreeSet<Position>, covered: Position) -> Start {
     for segment in checkpoint.segments.iter_mut().filter(|segment| damaged.contains(&segment.start)) {
         tracing::error!(
             segment = %segment.start,
@@ -50,7 +55,7 @@ fn without(mut checkpoint: Checkpoint, damaged: &BTreeSet<Position>) -> Start {
         );
         segment.parts.iter_mut().for_each(|(_, part)| part.entries = Entries::Lost);
     }
-    Start { follow_from: checkpoint.position, checkpoint: Some(checkpoint) }
+    Start { follow_from: checkpoint.position, checkpoint: Some(checkpoint), covered }
 }
 
 /// The positions of all checkpoints, the newest first.
@@ -60,13 +65,14 @@ async fn positions(objects: &(impl Objects + ?Sized)) -> Result<Vec<Position>, O
     Ok(positions.into_iter().rev().collect())
 }
 
-/// The checkpoint at a position, or its copy; `None` when both are damaged or missing.
+/// The checkpoint at a position, or its copy, and whether both are intact; `None` when neither is.
 async fn read(
     objects: &(impl Objects + ?Sized),
     position: Position,
-) -> Result<Option<Checkpoint>, OpenError> {
+) -> Result<Option<(Checkpoint, bool)>, OpenError> {
+    let mut found = None;
     for copy in [false, true] {
-        let Some(name) = super::format::checkpoint_name(position, copy) else { continue };
+        let Some(name) = checkpoint_name(position, copy) else { continue };
         let bytes = match objects.get(name.clone()).await {
             Ok(bytes) => bytes,
             Err(error) => {
@@ -74,17 +80,21 @@ async fn read(
                 continue;
             }
         };
+        if let Some((checkpoint, first)) = found.take() {
+            return Ok(Some((checkpoint, first == bytes)));
+        }
         match decode(&bytes, position) {
-            Ok(checkpoint) => return Ok(Some(checkpoint)),
+            Ok(checkpoint) => found = Some((checkpoint, bytes)),
             Err(error @ CheckpointDamage::Version { .. }) => {
                 return Err(OpenError::Newer { name, source: Box::new(error) });
             }
             Err(error) => {
-                tracing::error!(checkpoint = %name, error = &error as &dyn std::error::Error, "a checkpoint is damaged");
+                let error: &dyn std::error::Error = &error;
+                tracing::error!(checkpoint = %name, error, "a checkpoint is damaged");
             }
         }
     }
-    Ok(None)
+    Ok(found.map(|(checkpoint, _)| (checkpoint, false)))
 }
 
 /// The segments whose indexes the checkpoint needs and cannot have.
@@ -105,4 +115,38 @@ async fn damaged_indexes(
         }
     }
     damaged
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use chronik_backend::{MemoryBackend, MemoryOptions};
+    use chronik_state::State;
+
+    use super::super::format::encode;
+    use super::*;
+
+    #[tokio::test]
+    async fn one_of_two_copies_is_enough_to_start_from_but_not_to_trim_behind() {
+        let backend = MemoryBackend::new(MemoryOptions::default());
+        let cache = IndexCache::new(1 << 20, Arc::default());
+        let position = Position::new(50);
+        let bytes = encode(position, &State::new().encode(), &[]);
+        let mut damaged = bytes.to_vec();
+        damaged[40] ^= 1;
+        let [original, copy] = [false, true].map(|copy| checkpoint_name(position, copy).unwrap());
+        for (name, bytes, covered) in [
+            (&original, bytes.clone(), Position::ZERO),
+            (&copy, bytes.clone(), position),
+            (&original, damaged.clone().into(), Position::ZERO),
+            (&original, bytes, position),
+            (&copy, damaged.into(), Position::ZERO),
+        ] {
+            backend.delete(name.clone()).await.unwrap();
+            backend.put(name.clone(), bytes).await.unwrap();
+            let start = choose(&backend, &cache).await.unwrap();
+            assert_eq!((start.follow_from, start.covered), (position, covered), "{name}");
+        }
+    }
 }

@@ -112,3 +112,27 @@ async fn deleting_topics_and_records_gives_space_back() {
         (290..300).collect::<Vec<_>>()
     );
 }
+
+#[tokio::test]
+async fn nothing_is_given_up_that_no_checkpoint_covers() {
+    // There is nothing left to index, so that the first object is the checkpoint, and the second its copy.
+    for failing in [1, 2] {
+        let mut rig = Rig::new().await;
+        let topic = rig.topic("doomed", 1).await;
+        rig.topic("kept", 1).await;
+        rig.produce(&rig.partition("doomed", 0), batch(1)).await.unwrap();
+        rig.broker.delete_topic(topic.id()).await.unwrap();
+        rig.faults.fail_put(failing, std::io::ErrorKind::Other);
+        rig.backend.seal();
+        eventually(|| rig.broker.metrics().checkpoint_errors.get() > 0).await;
+        assert_eq!(rig.backend.start().get(), 0);
+        rig.restart().await;
+        assert!(rig.broker.topic("kept").is_some());
+        // One of the two is not enough; the next checkpoint is written twice.
+        rig.broker.allocate_producer_id().await.unwrap();
+        rig.checkpoint().await;
+        assert!(rig.backend.start().get() > 0);
+        let newest = rig.objects("checkpoint").await.pop().unwrap();
+        assert!(newest.name().ends_with(".copy"), "{newest}");
+    }
+}
