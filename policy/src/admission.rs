@@ -8,6 +8,7 @@
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll, ready};
 
 use pin_project_lite::pin_project;
@@ -21,6 +22,8 @@ use crate::Call;
 pub struct Admission {
     bytes: Arc<Semaphore>,
     capacity: u32,
+    /// How many wait.
+    waiting: Arc<AtomicUsize>,
 }
 
 /// Bytes taken from the budget; given back when dropped.
@@ -35,7 +38,7 @@ impl Admission {
     pub fn new(capacity: u64) -> Self {
         let capacity = u32::try_from(capacity).unwrap_or(u32::MAX);
         let permits = usize::try_from(capacity).unwrap_or(Semaphore::MAX_PERMITS);
-        Self { bytes: Arc::new(Semaphore::new(permits)), capacity }
+        Self { bytes: Arc::new(Semaphore::new(permits)), capacity, waiting: Arc::default() }
     }
 
     /// Takes `bytes` at once, or nothing when there is no room for them or others wait already.
@@ -58,7 +61,9 @@ impl Admission {
     /// Cancel safe: what was not handed out is not taken.
     pub fn reserve(&self, bytes: usize) -> impl Future<Output = Reservation> + Send + use<> {
         let (semaphore, charge) = (Arc::clone(&self.bytes), self.charge(bytes));
+        let waiting = Waiting::one_more(&self.waiting);
         async move {
+            let _waiting = waiting;
             loop {
                 // The semaphore is never closed, so that the loop runs once.
                 if let Ok(permit) = Arc::clone(&semaphore).acquire_many_owned(charge).await {
@@ -66,6 +71,12 @@ impl Admission {
                 }
             }
         }
+    }
+
+    /// Whether somebody waits for bytes.
+    #[must_use]
+    pub fn is_short(&self) -> bool {
+        self.waiting.load(Ordering::Relaxed) > 0
     }
 
     /// Bytes that nobody has reserved.
@@ -76,6 +87,23 @@ impl Admission {
 
     fn charge(&self, bytes: usize) -> u32 {
         u32::try_from(bytes).unwrap_or(u32::MAX).min(self.capacity)
+    }
+}
+
+/// Counts somebody who waits, also when he gives up.
+#[derive(Debug)]
+struct Waiting(Arc<AtomicUsize>);
+
+impl Waiting {
+    fn one_more(count: &Arc<AtomicUsize>) -> Self {
+        count.fetch_add(1, Ordering::Relaxed);
+        Self(Arc::clone(count))
+    }
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -157,8 +185,10 @@ mod tests {
         let mut large = Box::pin(admission.reserve(60));
         assert!(futures_poll(&mut large).is_none());
         assert!(admission.try_reserve(10).is_none(), "nobody overtakes the one who waits");
+        assert!(admission.is_short());
         drop(most);
         let _large = large.await;
+        assert!(!admission.is_short());
         assert!(admission.try_reserve(41).is_none());
         assert!(admission.try_reserve(40).is_some());
     }

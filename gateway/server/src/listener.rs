@@ -6,8 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use chronik_policy::{
-    Admission, Call, Connection, ConnectionLimits, ConnectionMetrics, ConnectionPermit, Listener, Place,
-    Reply,
+    Call, Connection, ConnectionLimits, ConnectionMetrics, ConnectionPermit, Listener, Place, Reply,
 };
 use chronik_types::Clock;
 use tokio::net::{TcpListener, TcpStream};
@@ -15,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::Service;
 
-use crate::connection::{ClosingLog, ConnectionSettings, Driver};
+use crate::connection::{ClosingLog, ConnectionSettings, Driver, RequestMemory};
 
 /// How long to wait after a failed accept: the usual reason is that there are no file descriptors left.
 const ACCEPT_RETRY: Duration = Duration::from_millis(100);
@@ -23,7 +22,7 @@ const ACCEPT_RETRY: Duration = Duration::from_millis(100);
 /// What all listeners of a server share.
 pub(crate) struct Shared {
     pub(crate) limits: ConnectionLimits,
-    pub(crate) admission: Admission,
+    pub(crate) memory: RequestMemory,
     pub(crate) settings: Arc<ConnectionSettings>,
     pub(crate) metrics: Arc<ConnectionMetrics>,
     pub(crate) log: ClosingLog,
@@ -112,7 +111,7 @@ async fn serve<S>(
         stream,
         facts,
         Arc::clone(&shared.settings),
-        shared.admission.clone(),
+        shared.memory.clone(),
         stack,
         Arc::clone(&shared.clock),
     );

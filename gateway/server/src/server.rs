@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::bind::{BindError, bind};
-use crate::connection::{ClosingLog, ConnectionSettings};
+use crate::connection::{ClosingLog, ConnectionSettings, RequestMemory};
 use crate::handlers::{Context, SessionCache};
 use crate::listener::{Acceptor, Shared};
 use crate::stack::{StackParts, stack};
@@ -130,7 +130,7 @@ fn shared(settings: &Settings, metrics: Arc<ConnectionMetrics>, clock: Arc<dyn C
     };
     Shared {
         limits: ConnectionLimits::new(connection_limits, Arc::clone(&clock)),
-        admission: Admission::new(limits.queued_max_request_bytes.get()),
+        memory: RequestMemory::new(limits.queued_max_request_bytes.get()),
         settings: Arc::new(connections),
         metrics,
         log: ClosingLog::new(Arc::clone(&clock)),

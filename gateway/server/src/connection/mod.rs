@@ -10,6 +10,7 @@
 
 mod closing;
 mod linger;
+mod memory;
 mod pipeline;
 mod reader;
 mod request;
@@ -27,13 +28,14 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use chronik_policy::{Admission, Call, Connection, Reply};
+use chronik_policy::{Call, Connection, Reply};
 use chronik_types::Clock;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_util::sync::WaitForCancellationFutureOwned;
 use tower::Service;
 
 pub(crate) use self::closing::{ClosingLog, Ended};
+pub(crate) use self::memory::RequestMemory;
 use self::pipeline::{Asked, Pipeline};
 use self::reader::{FrameReader, Incoming, ReadError};
 use self::timeouts::Timeouts;
@@ -82,11 +84,11 @@ where
         io: IO,
         facts: Arc<Connection>,
         settings: Arc<ConnectionSettings>,
-        admission: Admission,
+        memory: RequestMemory,
         service: S,
         clock: Arc<dyn Clock>,
     ) -> Self {
-        let reader = FrameReader::new(settings.max_frame, admission);
+        let reader = FrameReader::new(settings.max_frame, memory);
         let timeouts = Timeouts::new(settings.idle, settings.frame, clock.monotonic());
         let closing = Box::pin(facts.closing.clone().cancelled_owned());
         Self {
@@ -220,10 +222,9 @@ where
     }
 
     fn poll_timeouts(&mut self, cx: &mut Context<'_>) -> Poll<Ended> {
-        let is_stalled =
-            self.is_reading && self.reader.is_inside_frame() && !self.reader.is_waiting_for_memory();
+        let owed = self.reader.owed().filter(|_| self.is_reading);
         let is_served = self.pipeline.len() > 0 && self.writer.unsent() == 0;
-        self.timeouts.poll(cx, &*self.clock, is_stalled, is_served)
+        self.timeouts.poll(cx, &*self.clock, owed, is_served)
     }
 }
 

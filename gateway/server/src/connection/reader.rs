@@ -1,8 +1,8 @@
 //! Reading frames: four bytes of length, then that many bytes, which are handed on without a copy.
 //!
 //! The length is a claim of the client, so memory grows with what has really arrived, unless the connection has sent
-//! frames of that size before. Memory is reserved with [`Admission`] before the bulk of a frame is read; while there is
-//! none, nothing is read. The buffer is given back whenever the connection has nothing half-read.
+//! frames of that size before. Memory is reserved from [`RequestMemory`] before the bulk of a large frame is read; while
+//! there is none, nothing is read. The buffer is given back whenever the connection has nothing half-read.
 
 use std::future::Future;
 use std::io;
@@ -10,15 +10,16 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use bytes::{BufMut, Bytes, BytesMut};
-use chronik_policy::{Admission, Reservation};
+use chronik_policy::Reservation;
 use chronik_wire::frame::{FrameError, next_frame};
 use tokio::io::AsyncRead;
 use tokio_util::io::poll_read_buf;
 
-/// Bytes of a frame that may be in memory before admission counts it. Keeps one that waits for memory small.
-const UNRESERVED: usize = 16 * 1024;
+use super::memory::{RequestMemory, SMALL_FRAME};
+use super::timeouts::Owed;
+
 /// The most that one read asks for when no frame has told its length yet.
-const LARGEST_CHUNK: usize = 1024 * 1024 + UNRESERVED;
+const LARGEST_CHUNK: usize = 1024 * 1024 + SMALL_FRAME;
 /// A frame that is larger than any before grows by at least this much at a time.
 const SMALLEST_GROWTH: usize = 64 * 1024;
 /// The length in front of each frame.
@@ -30,9 +31,11 @@ pub(super) struct FrameReader {
     max_frame: usize,
     /// The size of the largest frame that arrived whole: that much is believed.
     largest_seen: usize,
-    admission: Admission,
+    memory: RequestMemory,
     waiting: Option<Pin<Box<dyn Future<Output = Reservation> + Send>>>,
     reserved: Option<Reservation>,
+    /// Bytes that have arrived.
+    received: u64,
 }
 
 /// One request as it came, without its length.
@@ -60,18 +63,26 @@ pub(super) enum ReadError {
 }
 
 impl FrameReader {
-    pub(super) fn new(max_frame: usize, admission: Admission) -> Self {
-        Self { buffer: BytesMut::new(), max_frame, largest_seen: 0, admission, waiting: None, reserved: None }
+    pub(super) fn new(max_frame: usize, memory: RequestMemory) -> Self {
+        Self {
+            buffer: BytesMut::new(),
+            max_frame,
+            largest_seen: 0,
+            memory,
+            waiting: None,
+            reserved: None,
+            received: 0,
+        }
     }
 
-    /// Whether a frame has begun to arrive and is not complete.
-    pub(super) fn is_inside_frame(&self) -> bool {
-        !self.buffer.is_empty()
-    }
-
-    /// Whether the rest of a frame is not read because there is no memory for it.
-    pub(super) fn is_waiting_for_memory(&self) -> bool {
-        self.waiting.is_some()
+    /// What the client owes: the rest of a frame that has begun to arrive, unless we are the one who does not read it.
+    pub(super) fn owed(&self) -> Option<Owed> {
+        if self.buffer.is_empty() || self.waiting.is_some() {
+            return None;
+        }
+        let keeps_others_waiting =
+            self.reserved.as_ref().is_some_and(|held| self.memory.of(held.bytes()).is_short());
+        Some(Owed { received: self.received, holds_memory: self.reserved.is_some(), keeps_others_waiting })
     }
 
     /// The next frame, from the buffer if one is complete, else from the connection.
@@ -91,7 +102,7 @@ impl FrameReader {
                         // Impossible lengths are refused here, before memory is reserved for them.
                         let _incomplete = self.cut()?;
                     }
-                    if self.buffer.len() >= whole.min(UNRESERVED) {
+                    if self.buffer.len() >= whole.min(SMALL_FRAME) {
                         ready!(self.poll_reserve(whole, cx));
                     }
                     if let Some(frame) = self.cut()? {
@@ -103,7 +114,7 @@ impl FrameReader {
             let mut window = (&mut self.buffer).limit(wanted);
             match poll_read_buf(Pin::new(io), cx, &mut window) {
                 Poll::Ready(Ok(0)) => return Poll::Ready(Ok(Incoming::End)),
-                Poll::Ready(Ok(_)) => {}
+                Poll::Ready(Ok(read)) => self.received += u64::try_from(read).unwrap_or(0),
                 Poll::Ready(Err(error)) => return Poll::Ready(Err(error.into())),
                 Poll::Pending => {
                     if self.buffer.is_empty() {
@@ -129,12 +140,13 @@ impl FrameReader {
     /// Makes room to read the start of a frame, and says how much to read.
     fn begin(&mut self) -> usize {
         let room = self.buffer.capacity() - self.buffer.len();
-        if room >= UNRESERVED {
+        if room >= SMALL_FRAME {
             return room;
         }
-        let usual = (self.largest_seen + PREFIX).clamp(UNRESERVED, LARGEST_CHUNK);
+        let usual = (self.largest_seen + PREFIX).clamp(SMALL_FRAME, LARGEST_CHUNK);
         // When memory is short, a new frame gets no more than the little that is not counted.
-        let chunk = if self.admission.available() > LARGEST_CHUNK { usual } else { UNRESERVED };
+        let chunk =
+            if self.memory.of(LARGEST_CHUNK).available() > LARGEST_CHUNK { usual } else { SMALL_FRAME };
         self.relocate(chunk);
         self.buffer.capacity() - self.buffer.len()
     }
@@ -144,7 +156,7 @@ impl FrameReader {
         let have = self.buffer.len();
         let unreserved = self.reserved.is_none();
         let believed = if unreserved {
-            whole.min(UNRESERVED)
+            whole.min(SMALL_FRAME)
         } else if whole <= self.largest_seen.max(SMALLEST_GROWTH) {
             whole
         } else {
@@ -154,7 +166,7 @@ impl FrameReader {
             self.relocate(believed);
         }
         let room = self.buffer.capacity() - have;
-        if whole > UNRESERVED {
+        if whole > SMALL_FRAME {
             // Reading beyond a large frame would only mean to copy the start of the next one.
             room.min(whole - have)
         } else {
@@ -174,12 +186,12 @@ impl FrameReader {
             return Poll::Ready(());
         }
         if self.waiting.is_none() {
-            self.reserved = self.admission.try_reserve(bytes);
+            self.reserved = self.memory.of(bytes).try_reserve(bytes);
             if self.reserved.is_some() {
                 return Poll::Ready(());
             }
         }
-        let waiting = self.waiting.get_or_insert_with(|| Box::pin(self.admission.reserve(bytes)));
+        let waiting = self.waiting.get_or_insert_with(|| Box::pin(self.memory.of(bytes).reserve(bytes)));
         self.reserved = Some(ready!(waiting.as_mut().poll(cx)));
         self.waiting = None;
         Poll::Ready(())

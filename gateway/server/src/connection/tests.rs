@@ -114,7 +114,7 @@ impl Clock for TokioClock {
 struct Peer {
     io: DuplexStream,
     script: Script,
-    admission: Admission,
+    memory: RequestMemory,
     stopping: CancellationToken,
     task: JoinHandle<Ended>,
 }
@@ -133,7 +133,7 @@ fn settings() -> ConnectionSettings {
 fn connect(settings: ConnectionSettings) -> Peer {
     let (io, server) = duplex(16 * 1024);
     let (script, stopping) = (Script::default(), CancellationToken::new());
-    let admission = Admission::new(4 * 1024 * 1024);
+    let memory = RequestMemory::new(4 * 1024 * 1024);
     let listener = Listener {
         name: "PLAINTEXT".to_owned(),
         advertised_host: "localhost".to_owned(),
@@ -142,8 +142,8 @@ fn connect(settings: ConnectionSettings) -> Peer {
     let peer = SocketAddr::from(([127, 0, 0, 1], 50_000));
     let facts = Arc::new(Connection::new(1, peer, Arc::new(listener), stopping.child_token()));
     let clock = Arc::new(TokioClock(tokio::time::Instant::now()));
-    let driver = Driver::new(server, facts, Arc::new(settings), admission.clone(), script.clone(), clock);
-    Peer { io, script, admission, stopping, task: tokio::spawn(driver.run()) }
+    let driver = Driver::new(server, facts, Arc::new(settings), memory.clone(), script.clone(), clock);
+    Peer { io, script, memory, stopping, task: tokio::spawn(driver.run()) }
 }
 
 fn request(id: i32, instruction: u8, padding: usize) -> Vec<u8> {
@@ -312,7 +312,9 @@ async fn a_client_that_reads_nothing_is_not_served_beyond_the_limit() {
 #[tokio::test]
 async fn a_large_frame_waits_for_memory_and_is_not_read_meanwhile() {
     let peer = connect(settings());
-    let all: Reservation = peer.admission.try_reserve(4 * 1024 * 1024).unwrap();
+    let large = peer.memory.of(200_000).clone();
+    let capacity = large.available();
+    let all: Reservation = large.try_reserve(capacity).unwrap();
     let frame = request(1, NOW, 200_000);
     let (mut client, server) = tokio::io::split(peer.io);
     let sending = tokio::spawn(async move { server_write(server, frame).await });
@@ -323,12 +325,33 @@ async fn a_large_frame_waits_for_memory_and_is_not_read_meanwhile() {
     drop(all);
     let _writer = sending.await.unwrap();
     assert_eq!(client.read_u32().await.unwrap(), 10);
-    assert_eq!(peer.admission.available(), 4 * 1024 * 1024, "answered, so that its memory is free");
+    assert_eq!(large.available(), capacity, "answered, so that its memory is free");
 }
 
 async fn server_write<W: AsyncWrite + Unpin>(mut io: W, frame: Vec<u8>) -> W {
     io.write_all(&frame).await.unwrap();
     io
+}
+
+#[tokio::test]
+async fn small_requests_get_through_while_large_ones_wait_for_memory() {
+    let mut peer = connect(settings());
+    let large = peer.memory.of(200_000).clone();
+    let _all = large.try_reserve(large.available()).unwrap();
+    peer.send(1, NOW).await;
+    assert_eq!(peer.receive().await, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_frame_that_stands_still_gives_way_to_those_who_wait() {
+    let mut stalled = connect(settings());
+    stalled.io.write_all(&request(1, NOW, 500_000)[..100_000]).await.unwrap();
+    stalled.settle().await;
+    let large = stalled.memory.of(500_000).clone();
+    tokio::time::sleep(Duration::from_secs(30)).await;
+    assert!(!stalled.task.is_finished(), "nobody waits for the memory that it holds");
+    let _waited = large.reserve(usize::MAX).await;
+    assert!(matches!(stalled.task.await.unwrap(), Ended::Stalled(_)));
 }
 
 #[tokio::test]
@@ -379,7 +402,7 @@ async fn a_frame_has_to_arrive_in_time() {
 #[tokio::test]
 async fn an_idle_connection_holds_no_buffer() {
     let (mut client, mut server) = duplex(64 * 1024);
-    let mut reader = FrameReader::new(1024 * 1024, Admission::new(1024 * 1024));
+    let mut reader = FrameReader::new(1024 * 1024, RequestMemory::new(1024 * 1024));
     client.write_all(&request(1, NOW, 10_000)).await.unwrap();
     let first = poll_fn(|cx| reader.poll_frame(&mut server, cx)).await.unwrap();
     assert!(matches!(first, Incoming::Frame(_)));

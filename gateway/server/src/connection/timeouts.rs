@@ -11,27 +11,48 @@ use tokio::time::{Instant, Sleep};
 
 use super::Ended;
 
+/// How long a frame may stand still while others wait for the memory that it holds.
+const STALL: Duration = Duration::from_secs(5);
+
 /// The timer of a connection and what it watches. Times are of the monotonic clock of the server.
 pub(super) struct Timeouts {
     idle: Duration,
     frame: Duration,
     /// When a request arrived whole or bytes of an answer went out.
     last_progress: Duration,
-    /// Since when a frame has been arriving.
-    frame_since: Option<Duration>,
+    /// The frame that is arriving.
+    arriving: Option<Arriving>,
     timer: Pin<Box<Sleep>>,
+}
+
+/// The rest of a frame that the client owes.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Owed {
+    /// Bytes that have arrived on the connection.
+    pub(super) received: u64,
+    /// Whether memory is reserved for the frame.
+    pub(super) holds_memory: bool,
+    /// Whether others wait for that memory.
+    pub(super) keeps_others_waiting: bool,
+}
+
+struct Arriving {
+    since: Duration,
+    /// When the last bytes came.
+    moved: Duration,
+    owed: Owed,
 }
 
 impl Timeouts {
     pub(super) fn new(idle: Duration, frame: Duration, now: Duration) -> Self {
         let timer = Box::pin(tokio::time::sleep(idle.min(frame)));
-        Self { idle, frame, last_progress: now, frame_since: None, timer }
+        Self { idle, frame, last_progress: now, arriving: None, timer }
     }
 
     /// Notes that a request arrived whole.
     pub(super) fn frame_completed(&mut self, now: Duration) {
         self.last_progress = now;
-        self.frame_since = None;
+        self.arriving = None;
     }
 
     /// Notes that bytes of an answer went out.
@@ -39,41 +60,74 @@ impl Timeouts {
         self.last_progress = now;
     }
 
-    /// Ready when the connection has to be given up. `is_inside_frame`: the client owes the rest of a frame.
-    /// `is_served`: the client waits for the gateway, which is no idleness.
+    /// Ready when the connection has to be given up. `is_served`: the client waits for the gateway, which is no idleness.
     pub(super) fn poll(
         &mut self,
         cx: &mut Context<'_>,
         clock: &dyn Clock,
-        is_inside_frame: bool,
+        owed: Option<Owed>,
         is_served: bool,
     ) -> Poll<Ended> {
-        if !is_inside_frame {
-            self.frame_since = None;
-        } else if self.frame_since.is_none() {
-            self.frame_since = Some(clock.monotonic());
-        }
+        self.watch(clock, owed);
         loop {
             ready!(self.timer.as_mut().poll(cx));
             let now = clock.monotonic();
             if is_served {
                 self.last_progress = now;
             }
-            if self.frame_since.is_some_and(|since| now.saturating_sub(since) >= self.frame) {
-                return Poll::Ready(Ended::FrameTimeout(self.frame));
-            }
-            if now.saturating_sub(self.last_progress) >= self.idle {
-                return Poll::Ready(Ended::Idle(self.idle));
+            if let Some(ended) = self.given_up(now) {
+                return Poll::Ready(ended);
             }
             self.rearm(now);
         }
     }
 
+    /// Takes in how the frame that is arriving gets on.
+    fn watch(&mut self, clock: &dyn Clock, owed: Option<Owed>) {
+        let Some(owed) = owed else {
+            self.arriving = None;
+            return;
+        };
+        let before = self.arriving.as_ref().map(|arriving| arriving.owed);
+        if before.is_some_and(|before| before.received == owed.received) {
+            self.arriving.iter_mut().for_each(|arriving| arriving.owed = owed);
+            return;
+        }
+        let now = clock.monotonic();
+        let since = self.arriving.as_ref().map_or(now, |arriving| arriving.since);
+        self.arriving = Some(Arriving { since, moved: now, owed });
+        if owed.holds_memory && !before.is_some_and(|before| before.holds_memory) {
+            // From now on somebody may come to wait for it.
+            self.rearm(now);
+        }
+    }
+
+    fn given_up(&self, now: Duration) -> Option<Ended> {
+        let has_passed = |since: Duration, limit: Duration| now.saturating_sub(since) >= limit;
+        if let Some(arriving) = &self.arriving {
+            if has_passed(arriving.since, self.frame) {
+                return Some(Ended::FrameTimeout(self.frame));
+            }
+            if arriving.owed.keeps_others_waiting && has_passed(arriving.moved, STALL) {
+                return Some(Ended::Stalled(STALL));
+            }
+        }
+        has_passed(self.last_progress, self.idle).then_some(Ended::Idle(self.idle))
+    }
+
     fn rearm(&mut self, now: Duration) {
-        let idle_left = (self.last_progress + self.idle).saturating_sub(now);
-        let frame_left =
-            self.frame_since.map_or(self.frame, |since| (since + self.frame).saturating_sub(now));
-        let wait = idle_left.min(frame_left).max(Duration::from_millis(1));
-        self.timer.as_mut().reset(Instant::now() + wait);
+        let left = |since: Duration, limit: Duration| (since + limit).saturating_sub(now);
+        let mut wait = left(self.last_progress, self.idle);
+        match &self.arriving {
+            Some(arriving) => {
+                wait = wait.min(left(arriving.since, self.frame));
+                if arriving.owed.holds_memory {
+                    wait = wait.min(STALL);
+                }
+            }
+            // One may begin to arrive at any time.
+            None => wait = wait.min(self.frame),
+        }
+        self.timer.as_mut().reset(Instant::now() + wait.max(Duration::from_millis(1)));
     }
 }
