@@ -76,3 +76,26 @@ mod buffered_os {
     use super::{Durability, Files};
     chronik_backend::conformance_tests!(Files::new(Durability::Os, false));
 }
+
+/// For a small file system of its own: `mount -t tmpfs -o size=3m tmpfs DIR`, then `CHRONIK_SMALL_DISK=DIR`.
+#[test]
+#[ignore = "needs a small file system"]
+fn a_full_file_system_refuses_data_and_takes_control() {
+    struct Small(Files);
+    impl Subject for Small {
+        fn open(&mut self) -> Arc<dyn StorageBackend> {
+            self.0.open()
+        }
+        fn kill(&mut self) {}
+        fn fail_next_write(&mut self) -> bool {
+            false
+        }
+        fn leave_space(&mut self, _bytes: u64) -> bool {
+            true
+        }
+    }
+    let small = std::env::var("CHRONIK_SMALL_DISK").expect("a directory on a small file system");
+    let dir = tempfile::tempdir_in(small).expect("a directory");
+    let files = Files { dir, durability: Durability::Fsync, direct_io: true };
+    chronik_backend::conformance::full_storage_refuses_data_and_takes_control(&mut Small(files));
+}

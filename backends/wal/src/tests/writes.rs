@@ -106,6 +106,29 @@ fn writing_resumes_by_itself_when_there_is_space() {
     assert!(!life.log.status().full);
 }
 
+#[test]
+fn a_full_disk_does_not_keep_a_log_from_opening() {
+    let disk = SimDisk::new();
+    let mut life = Life::begin(&disk, Durability::Fsync).expect("open");
+    disk.set_capacity(disk.used());
+    let mut token = 0;
+    while life.log.append(append(token, 10_000)).is_ok() {
+        life.drain();
+        token += 1;
+        assert!(token < 100, "never full");
+    }
+    life.drain();
+    let acknowledged = life.seen.lock().acknowledged;
+    life.kill();
+
+    let mut life = Life::begin(&disk, Durability::Fsync).expect("open on a full disk");
+    assert_eq!(life.seen.lock().history.len() as u64, acknowledged);
+    let control = Append { class: AppendClass::Control, ..append(500, 100) };
+    life.log.append(control).expect("accepted");
+    life.drain();
+    assert_eq!(life.seen.lock().acknowledged, 1);
+}
+
 /// A follower that panics must not leave the process as if nothing had happened.
 #[test]
 fn a_panic_of_the_follower_is_fatal() {
