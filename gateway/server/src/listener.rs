@@ -61,7 +61,7 @@ where
                 // The client is gone again; the next one may be there.
                 Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
                 Err(error) => {
-                    tracing::error!(listener = %self.listener.name, %error, "cannot accept connections");
+                    self.shared.log.accept_failed(&self.listener.name, &error);
                     tokio::time::sleep(ACCEPT_RETRY).await;
                 }
             }

@@ -119,6 +119,13 @@ impl ClosingLog {
         }
     }
 
+    /// Tells that no connection can be accepted at the moment.
+    pub(crate) fn accept_failed(&self, listener: &str, error: &io::Error) {
+        if self.admits_line() {
+            tracing::error!(listener, %error, "cannot accept connections");
+        }
+    }
+
     fn admits_line(&self) -> bool {
         let now = self.clock.monotonic();
         let (admitted, suppressed) = self.window.lock().count(now);

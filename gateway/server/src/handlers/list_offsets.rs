@@ -1,7 +1,9 @@
 //! ListOffsets (2), versions 1 to 10. KIP-79, KIP-207, KIP-320, KIP-734, KIP-405, KIP-1005.
 //!
-//! Codes: 3, 35 (a special timestamp that the version does not have), 42, 74, 75, and what reading can fail with.
+//! A partition that is asked for twice is refused the second time. Codes: 3, 35 (a special timestamp that the version does
+//! not have), 42, 74, 75, and what reading can fail with.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use chronik_broker::{ListedOffset, OffsetSpec};
@@ -11,6 +13,7 @@ use kafka_protocol::messages::list_offsets_response::{
     ListOffsetsPartitionResponse, ListOffsetsTopicResponse,
 };
 use kafka_protocol::messages::{ListOffsetsRequest, ListOffsetsResponse};
+use tokio::task::coop::consume_budget;
 
 use super::{Context, Request, Response, leader_epoch};
 
@@ -22,10 +25,14 @@ pub(super) async fn handle(
     let Request { message, version, .. } = request;
     let isolation = IsolationLevel::from_id(message.isolation_level);
     let mut topics = Vec::with_capacity(message.topics.len());
+    let mut seen = HashSet::new();
     for ListOffsetsTopic { name, partitions: asked, .. } in message.topics {
         let mut partitions = Vec::with_capacity(asked.len());
         for asked in asked {
-            let found = match isolation {
+            // A search by time reads a batch, so that long requests have to let others run.
+            consume_budget().await;
+            let is_first = seen.insert((name.clone(), asked.partition_index));
+            let found = match isolation.filter(|_| is_first) {
                 Some(isolation) => find(&context, version, &name, &asked, isolation).await,
                 None => Err(ErrorCode::InvalidRequest),
             };

@@ -116,3 +116,11 @@ async fn operations_are_told_when_asked_for() {
         assert_eq!(response.topics[0].topic_authorized_operations, 0b1101_1111_1000);
     }
 }
+
+#[tokio::test]
+async fn a_topic_that_is_named_many_times_is_told_once() {
+    let gateway = Gateway::start().await;
+    gateway.topic("t", 100).await;
+    let response = gateway.client().await.call(9, &named(&["t"; 1_000])).await;
+    assert_eq!(names(&response.topics), [("t".to_owned(), 0)]);
+}

@@ -87,6 +87,18 @@ async fn unknown_partitions_and_epochs_have_their_codes() {
 }
 
 #[tokio::test]
+async fn a_partition_that_is_asked_for_twice_is_refused_the_second_time() {
+    let gateway = Gateway::start().await;
+    let mut client = filled(&gateway).await;
+    let mut asked = request(-1);
+    let again = asked.topics[0].clone();
+    asked.topics.push(again);
+    let response = client.call(7, &asked).await;
+    let codes: Vec<_> = response.topics.iter().map(|topic| topic.partitions[0].error_code).collect();
+    assert_eq!(codes, [0, 42]);
+}
+
+#[tokio::test]
 async fn epochs_end_where_the_partition_does() {
     let gateway = Gateway::start().await;
     let mut client = filled(&gateway).await;

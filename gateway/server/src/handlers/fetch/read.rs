@@ -7,6 +7,7 @@ use bytes::Bytes;
 use chronik_broker::{Broker, Partition, ReadRequest, Records};
 use chronik_policy::{Admission, Reservation};
 use chronik_types::{ErrorCode, IsolationLevel, LeaderEpoch, Offset};
+use tokio::task::coop::consume_budget;
 use tokio_util::sync::CancellationToken;
 
 use super::interest::{Interest, TopicRef, Wants};
@@ -117,6 +118,8 @@ impl Poll<'_> {
         let max_bytes = self.limits.max_bytes.min(granted);
         let mut round = Round { found, reservation, bytes: 0, urgent: false };
         for interest in self.interests {
+            // There may be very many of them, and none may be waited for.
+            consume_budget().await;
             let found = match &interest.partition {
                 Ok(partition) => {
                     let found = self.read_one(interest, partition, max_bytes, round.bytes).await;

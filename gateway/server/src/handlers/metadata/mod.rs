@@ -9,6 +9,7 @@
 mod create;
 mod response;
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use chronik_broker::Topic;
@@ -16,6 +17,7 @@ use chronik_types::{ErrorCode, TopicId, TopicName};
 use kafka_protocol::messages::metadata_request::MetadataRequestTopic;
 use kafka_protocol::messages::metadata_response::MetadataResponseTopic;
 use kafka_protocol::messages::{MetadataRequest, MetadataResponse};
+use tokio::task::coop::consume_budget;
 
 use super::{Context, Request, Response};
 
@@ -40,7 +42,13 @@ pub(super) async fn handle(
             let may_create =
                 message.allow_auto_topic_creation && context.broker.settings().topics.auto_create;
             let mut topics = Vec::with_capacity(asked.len());
+            // Each topic once, as in Kafka: a small request must not make a large answer by naming a topic many times.
+            let mut seen = HashSet::with_capacity(asked.len());
             for asked in asked {
+                if !seen.insert((asked.name.clone(), asked.topic_id)) {
+                    continue;
+                }
+                consume_budget().await;
                 topics.push(describe(&context, &shape, asked, may_create).await);
             }
             topics
