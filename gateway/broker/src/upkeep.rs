@@ -1,4 +1,4 @@
-//! The tasks behind a broker core: retention, expiry of producers, indexes and checkpoints.
+//! The tasks behind a broker core: retention, expiry of producers, checks of the state, indexes and checkpoints.
 //!
 //! Each holds the core only while it works, so that dropping the last handle ends it.
 
@@ -6,6 +6,7 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
+use chronik_state::{Change, CheckHash};
 use chronik_types::TimestampMs;
 use tokio::sync::watch;
 
@@ -18,11 +19,15 @@ const WORTH_SEALING_BYTES: u64 = 16 << 20;
 /// How long after a failure indexes and checkpoints are tried again.
 const RETRY: Duration = Duration::from_secs(10);
 
+/// How often the state is hashed. It costs about as much as encoding a checkpoint.
+const STATE_CHECK_INTERVAL: Duration = Duration::from_secs(600);
+
 /// Starts the tasks on the present runtime. They end when `stop` does.
 pub(crate) fn start(broker: &Arc<Broker>, checkpointer: Checkpointer, stop: &watch::Sender<bool>) {
     let until = stop.subscribe();
     tokio::spawn(stoppable(retention(Arc::downgrade(broker)), until.clone()));
     tokio::spawn(stoppable(producer_expiry(Arc::downgrade(broker)), until.clone()));
+    tokio::spawn(stoppable(state_checks(Arc::downgrade(broker)), until.clone()));
     tokio::spawn(stoppable(checkpoints(broker.core_handle(), checkpointer), until));
 }
 
@@ -59,6 +64,16 @@ async fn producer_expiry(broker: Weak<Broker>) {
         let Some(broker) = broker.upgrade() else { return };
         if let Err(error) = broker.run_producer_expiry().await {
             tracing::warn!(%error, "idle producers could not be forgotten");
+        }
+    }
+}
+
+async fn state_checks(broker: Weak<Broker>) {
+    loop {
+        tokio::time::sleep(STATE_CHECK_INTERVAL).await;
+        let Some(broker) = broker.upgrade() else { return };
+        if let Err(error) = broker.run_state_check().await {
+            tracing::warn!(%error, "the state could not be hashed");
         }
     }
 }
@@ -106,6 +121,20 @@ impl Broker {
             self.core.clock.now().saturating_sub(self.settings().limits.producer_id_expiration);
         if self.has_producers_inactive_since(inactive_before) {
             self.expire_producers(inactive_before).await?;
+        }
+        Ok(())
+    }
+
+    /// Puts a hash of the state into the journal, by which every gateway, and every later replay, sees whether its own
+    /// state is the same; one that differs halts. Nothing happens when nothing was applied since the last one. Runs by
+    /// itself every ten minutes.
+    ///
+    /// # Errors
+    /// When storage does not take the change.
+    pub async fn run_state_check(&self) -> Result<(), crate::ChangeError> {
+        let (applied, known) = self.state(|state| (state.applied(), state.last_hash()));
+        if applied != known.map(|hash| hash.position) {
+            self.propose(Change::CheckHash(CheckHash { known })).await?;
         }
         Ok(())
     }
