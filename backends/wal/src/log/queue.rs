@@ -216,7 +216,7 @@ impl Log {
 
     /// Bytes at the end of a segment that only control entries may use while no next segment is ready.
     pub(super) fn reserve(&self) -> u64 {
-        (self.settings.segment_bytes / 16).min(1 << 20) / PAGE * PAGE
+        (self.settings.segment_bytes / 16).clamp(4 * PAGE, 1 << 20) / PAGE * PAGE
     }
 }
 
