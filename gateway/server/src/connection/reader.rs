@@ -11,7 +11,9 @@ use std::task::{Context, Poll, ready};
 
 use bytes::{BufMut, Bytes, BytesMut};
 use chronik_policy::Reservation;
+use chronik_wire::api;
 use chronik_wire::frame::{FrameError, next_frame};
+use chronik_wire::wellformed::allowed_memory;
 use tokio::io::AsyncRead;
 use tokio_util::io::poll_read_buf;
 
@@ -103,7 +105,7 @@ impl FrameReader {
                         let _incomplete = self.cut()?;
                     }
                     if self.buffer.len() >= whole.min(SMALL_FRAME) {
-                        ready!(self.poll_reserve(whole, cx));
+                        ready!(self.poll_reserve(self.charge(whole), cx));
                     }
                     if let Some(frame) = self.cut()? {
                         return Poll::Ready(Ok(Incoming::Frame(frame)));
@@ -179,6 +181,14 @@ impl FrameReader {
         let mut roomier = BytesMut::with_capacity(capacity.max(self.buffer.len()));
         roomier.extend_from_slice(&self.buffer);
         self.buffer = roomier;
+    }
+
+    /// What a frame is counted as. Records are not decoded; all else that is large can take several times its size.
+    fn charge(&self, whole: usize) -> usize {
+        let key = self.buffer.get(PREFIX..).and_then(|frame| frame.first_chunk());
+        let api = key.and_then(|key| api::lookup(i16::from_be_bytes(*key)));
+        let is_decoded = api.is_some_and(|api| api.max_request_bytes.is_some());
+        if whole > SMALL_FRAME && is_decoded { whole + allowed_memory(whole) } else { whole }
     }
 
     fn poll_reserve(&mut self, bytes: usize, cx: &mut Context<'_>) -> Poll<()> {

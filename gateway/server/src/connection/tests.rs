@@ -334,6 +334,19 @@ async fn server_write<W: AsyncWrite + Unpin>(mut io: W, frame: Vec<u8>) -> W {
 }
 
 #[tokio::test]
+async fn what_is_decoded_counts_for_what_decoding_can_take() {
+    let mut peer = connect(settings());
+    let large = peer.memory.of(200_000).clone();
+    let capacity = large.available();
+    peer.io.write_all(&request(1, LATER, 100_000)).await.unwrap();
+    peer.started(1).await;
+    assert!(capacity - large.available() > 800_000, "Metadata of 100 kB");
+    peer.script.open(1);
+    peer.receive().await;
+    assert_eq!(large.available(), capacity);
+}
+
+#[tokio::test]
 async fn small_requests_get_through_while_large_ones_wait_for_memory() {
     let mut peer = connect(settings());
     let large = peer.memory.of(200_000).clone();
