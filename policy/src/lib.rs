@@ -18,7 +18,7 @@ pub use admission::{Admission, AdmissionFuture, AdmissionLayer, AdmissionService
 pub use call::{Call, Turn};
 pub use connection::{ClientSoftware, Connection, Listener};
 pub use connections::{
-    ConnectionLimitSettings, ConnectionLimits, ConnectionPermit, Place, TooManyFromAddress,
+    ConnectionLimitSettings, ConnectionLimits, ConnectionPermit, InForce, Place, TooManyFromAddress,
 };
 pub use deadline::{DeadlineFuture, DeadlineLayer, DeadlineService};
 pub use metrics::{

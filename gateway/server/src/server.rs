@@ -8,7 +8,8 @@ use std::time::Duration;
 use chronik_broker::Broker;
 use chronik_config::Settings;
 use chronik_policy::{
-    Admission, ConnectionLimitSettings, ConnectionLimits, ConnectionMetrics, Listener, RequestMetrics,
+    Admission, ConnectionLimitSettings, ConnectionLimits, ConnectionMetrics, InForce, Listener,
+    RequestMetrics,
 };
 use chronik_types::{Clock, Entropy};
 use prometheus_client::registry::Registry;
@@ -68,8 +69,12 @@ impl Server {
         }
         let connection_metrics = Arc::new(ConnectionMetrics::register(parts.registry));
         let request_metrics = RequestMetrics::register(parts.registry);
-        let shared =
-            Arc::new(shared(parts.settings, Arc::clone(&connection_metrics), Arc::clone(&parts.clock)));
+        let shared = Arc::new(shared(
+            parts.settings,
+            Arc::clone(&parts.broker),
+            Arc::clone(&connection_metrics),
+            Arc::clone(&parts.clock),
+        ));
         let (stopping, tasks) = (shared.stopping.clone(), shared.tasks.clone());
         let slots = wide(limits.fetch_session_cache_slots);
         let context = Context {
@@ -112,14 +117,13 @@ impl Server {
     }
 }
 
-fn shared(settings: &Settings, metrics: Arc<ConnectionMetrics>, clock: Arc<dyn Clock>) -> Shared {
+fn shared(
+    settings: &Settings,
+    broker: Arc<Broker>,
+    metrics: Arc<ConnectionMetrics>,
+    clock: Arc<dyn Clock>,
+) -> Shared {
     let limits = &settings.limits;
-    let connection_limits = ConnectionLimitSettings {
-        total: wide(limits.max_connections),
-        per_address: wide(limits.max_connections_per_ip),
-        per_address_overrides: std::collections::HashMap::new(),
-        creations_per_second: Some(limits.max_connection_creation_rate).filter(|rate| *rate < NO_LIMIT),
-    };
     let connections = ConnectionSettings {
         max_frame: usize::try_from(limits.socket_request_max_bytes.get()).unwrap_or(usize::MAX),
         max_requests: wide(limits.max_in_flight_requests_per_connection),
@@ -129,7 +133,7 @@ fn shared(settings: &Settings, metrics: Arc<ConnectionMetrics>, clock: Arc<dyn C
         frame: FRAME_TIMEOUT,
     };
     Shared {
-        limits: ConnectionLimits::new(connection_limits, Arc::clone(&clock)),
+        limits: ConnectionLimits::new(limits_in_force(broker), Arc::clone(&clock)),
         memory: RequestMemory::new(limits.queued_max_request_bytes.get()),
         settings: Arc::new(connections),
         metrics,
@@ -139,6 +143,18 @@ fn shared(settings: &Settings, metrics: Arc<ConnectionMetrics>, clock: Arc<dyn C
         stopping: CancellationToken::new(),
         tasks: TaskTracker::new(),
     }
+}
+
+/// The limits on connections as they are now: an operator can change them while the gateway runs.
+fn limits_in_force(broker: Arc<Broker>) -> InForce {
+    Box::new(move || {
+        let limits = &broker.settings().limits;
+        ConnectionLimitSettings {
+            total: wide(limits.max_connections),
+            per_address: wide(limits.max_connections_per_ip),
+            creations_per_second: Some(limits.max_connection_creation_rate).filter(|rate| *rate < NO_LIMIT),
+        }
+    })
 }
 
 fn local_address(listener: &chronik_config::Listener, socket: &TcpListener) -> Result<SocketAddr, BindError> {

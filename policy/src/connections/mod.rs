@@ -9,27 +9,33 @@ mod rate;
 mod tests;
 
 use std::collections::HashMap;
+use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use chronik_types::Clock;
 use parking_lot::Mutex;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::Notify;
 
 use self::rate::CreationRate;
 
+/// How long a changed limit may take to be seen by an acceptor that waits for a place.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
+
 /// What the limits are.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ConnectionLimitSettings {
     /// Connections at one time (`max.connections`).
     pub total: usize,
     /// Connections at one time from one address (`max.connections.per.ip`).
     pub per_address: usize,
-    /// Exceptions from `per_address` (`max.connections.per.ip.overrides`).
-    pub per_address_overrides: HashMap<IpAddr, usize>,
     /// New connections in a second (`max.connection.creation.rate`); `None` is no limit.
     pub creations_per_second: Option<u32>,
 }
+
+/// Tells the limits in force; asked for each connection, so that a change acts at once.
+pub type InForce = Box<dyn Fn() -> ConnectionLimitSettings + Send + Sync>;
 
 /// The limits and who counts against them. Clones share the counts.
 #[derive(Clone, Debug)]
@@ -37,27 +43,31 @@ pub struct ConnectionLimits {
     shared: Arc<Shared>,
 }
 
-#[derive(Debug)]
 struct Shared {
-    settings: ConnectionLimitSettings,
-    total: Arc<Semaphore>,
-    rate: Option<CreationRate>,
-    by_address: Mutex<HashMap<IpAddr, usize>>,
+    in_force: InForce,
+    rate: CreationRate,
+    taken: Mutex<Taken>,
+    /// Tells an acceptor that waits that a place is free.
+    freed: Notify,
+}
+
+#[derive(Debug, Default)]
+struct Taken {
+    places: usize,
+    by_address: HashMap<IpAddr, usize>,
 }
 
 /// A place for one connection, not yet taken by an address.
 #[derive(Debug)]
 pub struct Place {
     shared: Arc<Shared>,
-    permit: OwnedSemaphorePermit,
 }
 
 /// The right to be connected; gives the place back when dropped.
 #[derive(Debug)]
 pub struct ConnectionPermit {
-    shared: Arc<Shared>,
+    place: Place,
     address: IpAddr,
-    _permit: OwnedSemaphorePermit,
 }
 
 /// The address has all the connections that it may have.
@@ -70,36 +80,54 @@ pub struct TooManyFromAddress {
     pub limit: usize,
 }
 
+impl fmt::Debug for Shared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Shared").field("taken", &self.taken).finish_non_exhaustive()
+    }
+}
+
 impl ConnectionLimits {
     /// Limits that nobody counts against yet.
     #[must_use]
-    pub fn new(settings: ConnectionLimitSettings, clock: Arc<dyn Clock>) -> Self {
-        let total = Arc::new(Semaphore::new(settings.total.min(Semaphore::MAX_PERMITS)));
-        let rate = settings.creations_per_second.map(|rate| CreationRate::new(rate, clock));
-        Self { shared: Arc::new(Shared { settings, total, rate, by_address: Mutex::default() }) }
+    pub fn new(in_force: InForce, clock: Arc<dyn Clock>) -> Self {
+        let rate = CreationRate::new(clock);
+        let shared = Shared { in_force, rate, taken: Mutex::default(), freed: Notify::new() };
+        Self { shared: Arc::new(shared) }
     }
 
     /// Waits until there is room for one more connection, and until the rate allows it.
     ///
     /// Cancel safe: a place that was not handed out counts for nobody.
     pub async fn place(&self) -> Place {
-        let shared = Arc::clone(&self.shared);
-        let permit = loop {
-            // The semaphore is never closed, so that the loop runs once.
-            if let Ok(permit) = Arc::clone(&shared.total).acquire_owned().await {
-                break permit;
+        let place = loop {
+            match self.shared.try_place() {
+                Some(place) => break place,
+                // Whichever comes first; a limit that was raised wakes nobody.
+                None => drop(tokio::time::timeout(LOOK_AGAIN, self.shared.freed.notified()).await),
             }
         };
-        if let Some(rate) = &shared.rate {
-            rate.turn().await;
+        if let Some(rate) = (self.shared.in_force)().creations_per_second {
+            self.shared.rate.turn(rate).await;
         }
-        Place { shared, permit }
+        place
     }
 
     /// Connections at this moment.
     #[must_use]
     pub fn connected(&self) -> usize {
-        self.shared.by_address.lock().values().sum()
+        self.shared.taken.lock().by_address.values().sum()
+    }
+}
+
+impl Shared {
+    fn try_place(self: &Arc<Self>) -> Option<Place> {
+        let total = (self.in_force)().total;
+        let mut taken = self.taken.lock();
+        if taken.places >= total {
+            return None;
+        }
+        taken.places += 1;
+        Some(Place { shared: Arc::clone(self) })
     }
 }
 
@@ -111,27 +139,36 @@ impl Place {
     pub fn take(self, address: IpAddr) -> Result<ConnectionPermit, TooManyFromAddress> {
         // An IPv4 client that came through an IPv6 socket is still that IPv4 client.
         let address = address.to_canonical();
-        let settings = &self.shared.settings;
-        let limit = settings.per_address_overrides.get(&address).copied().unwrap_or(settings.per_address);
+        let limit = (self.shared.in_force)().per_address;
         {
-            let mut by_address = self.shared.by_address.lock();
-            let count = by_address.get(&address).copied().unwrap_or(0);
+            let mut taken = self.shared.taken.lock();
+            let count = taken.by_address.get(&address).copied().unwrap_or(0);
             if count >= limit {
+                // Giving the place back takes the lock again.
+                drop(taken);
                 return Err(TooManyFromAddress { address, limit });
             }
-            by_address.insert(address, count + 1);
+            taken.by_address.insert(address, count + 1);
         }
-        Ok(ConnectionPermit { shared: self.shared, address, _permit: self.permit })
+        Ok(ConnectionPermit { place: self, address })
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.shared.taken.lock().places -= 1;
+        // A permit is kept for an acceptor that is just about to wait.
+        self.shared.freed.notify_one();
     }
 }
 
 impl Drop for ConnectionPermit {
     fn drop(&mut self) {
-        let mut by_address = self.shared.by_address.lock();
-        if let Some(count) = by_address.get_mut(&self.address) {
+        let mut taken = self.place.shared.taken.lock();
+        if let Some(count) = taken.by_address.get_mut(&self.address) {
             *count -= 1;
             if *count == 0 {
-                by_address.remove(&self.address);
+                taken.by_address.remove(&self.address);
             }
         }
     }

@@ -6,12 +6,11 @@ use chronik_types::{ManualClock, TimestampMs};
 use super::*;
 
 fn settings() -> ConnectionLimitSettings {
-    ConnectionLimitSettings {
-        total: 3,
-        per_address: 2,
-        per_address_overrides: HashMap::new(),
-        creations_per_second: None,
-    }
+    ConnectionLimitSettings { total: 3, per_address: 2, creations_per_second: None }
+}
+
+fn limits(settings: ConnectionLimitSettings) -> ConnectionLimits {
+    ConnectionLimits::new(Box::new(move || settings), clock())
 }
 
 fn clock() -> Arc<ManualClock> {
@@ -24,7 +23,7 @@ fn address(last: u8) -> IpAddr {
 
 #[tokio::test]
 async fn one_address_gets_its_share_and_no_more() {
-    let limits = ConnectionLimits::new(settings(), clock());
+    let limits = limits(settings());
     let first = limits.place().await.take(address(1)).unwrap();
     let _second = limits.place().await.take(address(1)).unwrap();
     let refused = limits.place().await.take(address(1)).unwrap_err();
@@ -37,19 +36,8 @@ async fn one_address_gets_its_share_and_no_more() {
 }
 
 #[tokio::test]
-async fn an_override_replaces_the_limit_of_its_address() {
-    let overrides = HashMap::from([(address(1), 0)]);
-    let limits = ConnectionLimits::new(
-        ConnectionLimitSettings { per_address_overrides: overrides, ..settings() },
-        clock(),
-    );
-    limits.place().await.take(address(1)).unwrap_err();
-    let _other = limits.place().await.take(address(2)).unwrap();
-}
-
-#[tokio::test]
 async fn a_mapped_address_counts_as_the_address_that_it_maps() {
-    let limits = ConnectionLimits::new(ConnectionLimitSettings { per_address: 1, ..settings() }, clock());
+    let limits = limits(ConnectionLimitSettings { per_address: 1, ..settings() });
     let _plain = limits.place().await.take(address(1)).unwrap();
     let mapped = IpAddr::V6(Ipv4Addr::new(10, 0, 0, 1).to_ipv6_mapped());
     limits.place().await.take(mapped).unwrap_err();
@@ -57,7 +45,7 @@ async fn a_mapped_address_counts_as_the_address_that_it_maps() {
 
 #[tokio::test]
 async fn the_acceptor_waits_when_all_places_are_taken() {
-    let limits = ConnectionLimits::new(ConnectionLimitSettings { total: 1, ..settings() }, clock());
+    let limits = limits(ConnectionLimitSettings { total: 1, ..settings() });
     let only = limits.place().await.take(address(1)).unwrap();
     let waiting = tokio::spawn({
         let limits = limits.clone();
@@ -69,14 +57,34 @@ async fn the_acceptor_waits_when_all_places_are_taken() {
     waiting.await.unwrap();
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_changed_limit_is_in_force_at_once() {
+    let total = Arc::new(std::sync::atomic::AtomicUsize::new(1));
+    let seen = Arc::clone(&total);
+    let in_force = move || {
+        let total = seen.load(std::sync::atomic::Ordering::SeqCst);
+        ConnectionLimitSettings { total, ..settings() }
+    };
+    let limits = ConnectionLimits::new(Box::new(in_force), clock());
+    let _first = limits.place().await;
+    let waiting = tokio::spawn({
+        let limits = limits.clone();
+        async move { limits.place().await }
+    });
+    tokio::task::yield_now().await;
+    assert!(!waiting.is_finished());
+    total.store(2, std::sync::atomic::Ordering::SeqCst);
+    waiting.await.unwrap();
+}
+
 #[test]
 fn connections_are_spaced_out_after_the_first_second_of_them() {
     let clock = clock();
     clock.advance(Duration::from_secs(60));
-    let rate = CreationRate::new(4, clock.clone());
-    let waits: Vec<_> = (0..6).map(|_| rate.reserve().as_millis()).collect();
+    let rate = CreationRate::new(clock.clone());
+    let waits: Vec<_> = (0..6).map(|_| rate.reserve(4).as_millis()).collect();
     assert_eq!(waits, [0, 0, 0, 0, 250, 500]);
     clock.advance(Duration::from_millis(750));
-    assert_eq!(rate.reserve(), Duration::ZERO);
-    assert_eq!(rate.reserve(), Duration::from_millis(250));
+    assert_eq!(rate.reserve(4), Duration::ZERO);
+    assert_eq!(rate.reserve(4), Duration::from_millis(250));
 }
