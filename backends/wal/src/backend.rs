@@ -18,7 +18,7 @@ use crate::disk::{Access, Disk};
 use crate::log::{Log, Settings};
 use crate::objects::ObjectFiles;
 use crate::reader::Workers;
-use crate::{Durability, FatalError, OpenError, WalOptions};
+use crate::{Durability, FatalError, MOST_WRITES_IN_FLIGHT, OpenError, WalOptions};
 
 /// The local write-ahead log.
 #[derive(Debug)]
@@ -227,7 +227,7 @@ impl WalBackend {
 /// Refuses options that cannot work.
 fn check(options: &WalOptions) -> Result<(), OpenError> {
     let impossible = |setting, value, allowed| Err(OpenError::Setting { setting, value, allowed });
-    if !(1..=16).contains(&options.writes_in_flight) {
+    if !(1..=MOST_WRITES_IN_FLIGHT).contains(&options.writes_in_flight) {
         return impossible("writes_in_flight", options.writes_in_flight as u64, "1 to 16");
     }
     if !(SMALLEST_SEGMENT..=LARGEST_SEGMENT).contains(&options.segment_bytes) {

@@ -25,4 +25,5 @@ mod segments;
 mod tests;
 
 pub use backend::WalBackend;
+pub(crate) use options::MOST_WRITES_IN_FLIGHT;
 pub use options::{Durability, FatalError, OnFatal, OpenError, WalOptions};

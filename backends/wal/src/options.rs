@@ -16,6 +16,9 @@ pub enum Durability {
     Os,
 }
 
+/// Most writes that can be under way at once; recovery counts on it.
+pub(crate) const MOST_WRITES_IN_FLIGHT: usize = 16;
+
 /// Called once, from a thread of the log, when a write or sync has failed; the program then ends with exit code 74.
 pub type OnFatal = Box<dyn Fn(FatalError) + Send + Sync>;
 

@@ -81,6 +81,7 @@ pub(crate) enum Mark {
     Acknowledged {
         token: u64,
         position: u64,
+        synced: bool,
     },
     /// A follower was handed these entries of earlier runs, with their positions, by a log that starts here.
     Recovered {

@@ -17,11 +17,11 @@ use chronik_backend::{Committed, DataRef, FollowError, Follower, Position};
 use super::build::{Active, Target};
 use super::housekeeping::Zeroing;
 use super::{Log, Phase};
-use crate::Durability;
 use crate::disk::{Access, Persist};
 use crate::format::{BlockHeader, Defect, PAGE, mark};
 use crate::scan::{Before, Block, Question, Scan, Step};
 use crate::segments::Segment;
+use crate::{Durability, MOST_WRITES_IN_FLIGHT};
 
 /// Where the log ends.
 #[derive(Debug)]
@@ -34,6 +34,16 @@ struct Tail {
     has_entries: bool,
     /// The newest epoch that was seen.
     epoch: u64,
+    /// Whether blocks were seen that had been acknowledged before they were synced.
+    unsynced: bool,
+}
+
+/// What a segment held.
+#[derive(Debug, Default)]
+struct Replayed {
+    sealed: bool,
+    has_entries: bool,
+    unsynced: bool,
 }
 
 impl Log {
@@ -85,12 +95,13 @@ impl Log {
         let created = self.segments.create(0, self.settings.segment_bytes, self.epoch());
         let segment = created.map_err(|source| self.io_error("create a segment in", source))?.segment;
         self.metrics.segments_created.inc();
-        Ok(Tail { segment, at: PAGE, previous: 0, has_entries: false, epoch: 0 })
+        Ok(Tail { segment, at: PAGE, previous: 0, has_entries: false, epoch: 0, unsynced: false })
     }
 
     /// Reads segment after segment to the end.
     fn replay(&self, first: Arc<Segment>, follower: &mut dyn Follower) -> Result<Tail, FollowError> {
         let mut segment = first;
+        let mut unsynced = false;
         // The chain reaches into the segment before; where there is none it begins with 0.
         let mut before = Before { previous: (segment.start == 0).then_some(0), epoch: 0 };
         loop {
@@ -107,12 +118,14 @@ impl Log {
                 return Err(self.damaged(&segment, len, &reason));
             }
             let mut scan = Scan::new(file, self.log_id, (segment.start, segment.bytes), before);
-            let (sealed, has_entries) = self.replay_segment(&segment, &mut scan, follower)?;
+            let Replayed { sealed, has_entries, unsynced: found } =
+                self.replay_segment(&segment, &mut scan, follower)?;
+            unsynced |= found;
             before = scan.before();
             if !sealed {
                 let previous = before.previous.unwrap_or_default();
                 let epoch = before.epoch;
-                return Ok(Tail { segment, at: scan.at(), previous, has_entries, epoch });
+                return Ok(Tail { segment, at: scan.at(), previous, has_entries, epoch, unsynced });
             }
             follower.sealed(Position::new(segment.end()));
             // The segment after it was there before the seal was written.
@@ -121,14 +134,14 @@ impl Log {
         }
     }
 
-    /// Delivers the blocks of a segment; tells whether it was sealed, and whether it has entries.
+    /// Delivers the blocks of a segment.
     fn replay_segment(
         &self,
         segment: &Arc<Segment>,
         scan: &mut Scan,
         follower: &mut dyn Follower,
-    ) -> Result<(bool, bool), FollowError> {
-        let mut has_entries = false;
+    ) -> Result<Replayed, FollowError> {
+        let mut found = Replayed::default();
         loop {
             let (at, before) = (scan.at(), scan.before());
             match scan.step().map_err(|source| self.read_error(segment, source))? {
@@ -137,15 +150,17 @@ impl Log {
                         if !self.is_acknowledged(segment, at, block.header.end(), before.epoch)? {
                             self.report_tail(segment, at, Defect::DataChecksum);
                             scan.retreat(at, before);
-                            return Ok((false, has_entries));
+                            return Ok(found);
                         }
                         let file = self.disk.show(&segment.name());
                         self.note_damage(&file, at, &Defect::DataChecksum.to_string());
                     }
-                    has_entries |= block.header.entries > 0;
+                    found.has_entries |= block.header.entries > 0;
+                    found.unsynced |= block.header.has(mark::UNSYNCED);
                     deliver(&block, follower);
                     if block.header.has(mark::SEAL) {
-                        return Ok((true, has_entries));
+                        found.sealed = true;
+                        return Ok(found);
                     }
                 }
                 Step::Defect(defect) => {
@@ -155,7 +170,7 @@ impl Log {
                         return Err(self.damaged(segment, at, &defect.to_string()));
                     }
                     self.report_tail(segment, at, defect);
-                    return Ok((false, has_entries));
+                    return Ok(found);
                 }
             }
         }
@@ -193,14 +208,17 @@ impl Log {
 
     /// Makes the end of the log durable as it was found, marks the new epoch, and readies the builder.
     fn resume_at(&self, tail: Tail, follower: &mut dyn Follower) -> io::Result<u64> {
-        let Tail { segment, mut at, mut previous, mut has_entries, epoch } = tail;
+        let Tail { segment, mut at, mut previous, mut has_entries, epoch, unsynced } = tail;
         // The file `format` may have been lost or restored from an older copy.
         self.epoch.fetch_max(epoch.saturating_add(1), Ordering::Relaxed);
         for later in self.segments.all().into_iter().rev().filter(|later| later.start > segment.start) {
             self.segments.remove(&later, self.settings.segment_bytes)?;
         }
-        // What was read may have been in the page cache only.
-        for earlier in self.segments.all().into_iter().rev().take(2) {
+        // What was read may not be on disk yet: writes that were under way when the process ended, or, after a run with
+        // `os` durability, anything. The mark that follows says that it is.
+        let all = self.segments.all();
+        let doubtful = if unsynced { all.len() } else { SEGMENTS_UNDER_WAY };
+        for earlier in all.iter().rev().take(doubtful) {
             self.disk.open(&earlier.name(), Access::Plain)?.sync()?;
         }
         let file = self.disk.open(&segment.name(), Access::Log)?;
@@ -267,6 +285,9 @@ impl Log {
         FollowError::Io { context: format!("cannot {what} {}", self.disk.show("")), source }
     }
 }
+
+/// Segments that the writes under way at one time can touch: each takes at least one with entries and its seal.
+const SEGMENTS_UNDER_WAY: usize = MOST_WRITES_IN_FLIGHT / 2 + 1;
 
 fn deliver(block: &Block, follower: &mut dyn Follower) {
     let committed = |found: &crate::format::MetaEntry| Committed {

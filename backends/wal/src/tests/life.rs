@@ -56,6 +56,8 @@ pub(super) struct Seen {
 /// Follows, and marks in the record of the disk what it is told.
 struct Witness {
     disk: SimDisk,
+    /// Whether what it is told is on disk.
+    synced: bool,
     seen: Arc<Mutex<Seen>>,
 }
 
@@ -65,7 +67,7 @@ impl Follower for Witness {
             let position = committed.position.get();
             match committed.token {
                 Some(token) => {
-                    self.disk.mark(Mark::Acknowledged { token, position });
+                    self.disk.mark(Mark::Acknowledged { token, position, synced: self.synced });
                     self.seen.lock().acknowledged += 1;
                 }
                 None => self.seen.lock().history.push(committed.clone()),
@@ -96,12 +98,13 @@ impl Life {
 
     /// Opens it and follows from here instead of from its start.
     fn following(disk: &SimDisk, settings: Settings, from: Option<Position>) -> Result<Self, String> {
+        let synced = settings.durability == Durability::Fsync;
         let shared: Arc<dyn Disk> = Arc::new(disk.clone());
         let log = Log::open(Arc::clone(&shared), settings, &Entropy::seeded(7));
         let log = log.map_err(|error| format!("{error} {error:?}"))?;
         let objects = ObjectFiles::open(shared).map_err(|error| error.to_string())?;
         let seen = Arc::new(Mutex::new(Seen::default()));
-        let witness = Witness { disk: disk.clone(), seen: Arc::clone(&seen) };
+        let witness = Witness { disk: disk.clone(), synced, seen: Arc::clone(&seen) };
         let start = log.start();
         let from = from.unwrap_or(Position::new(start));
         log.recover(from, Box::new(witness)).map_err(|error: FollowError| format!("{error} {error:?}"))?;
@@ -235,6 +238,8 @@ fn object_name(object: u64) -> ObjectName {
 pub(super) struct Model {
     /// Acknowledged entries with their positions, in order.
     acknowledged: Vec<(u64, u64)>,
+    /// A power cut may take what lies from here on.
+    firm: u64,
     /// Submitted later, in order, outcome not known.
     submitted: Vec<u64>,
     /// Nothing before may be required any more.
@@ -256,16 +261,21 @@ impl Model {
             Mark::Recovered { start, ref entries } => {
                 let promised = self.promised(start);
                 assert_eq!(entries.get(..promised.len()), Some(&promised[..]), "a restart lost entries");
+                // Recovery syncs what it hands out.
+                self.firm = entries.last().map_or(self.firm, |(_, position)| position + 1);
                 self.acknowledged.clone_from(entries);
                 self.submitted.clear();
             }
             Mark::Submitted(token) => self.submitted.push(token),
             Mark::Refused(token) => self.submitted.retain(|submitted| *submitted != token),
-            Mark::Acknowledged { token, position } => {
+            Mark::Acknowledged { token, position, synced } => {
                 assert_eq!(self.submitted.first(), Some(&token), "acknowledged out of order");
                 self.submitted.remove(0);
                 assert!(self.acknowledged.last().is_none_or(|last| last.1 < position), "positions rise");
                 self.acknowledged.push((token, position));
+                if synced {
+                    self.firm = position + 1;
+                }
             }
             Mark::TrimWanted(upto) => self.trimmed = self.trimmed.max(upto),
             Mark::PutBegun(object) => drop(self.objects.insert(object, Object::Either)),
@@ -298,7 +308,7 @@ impl Model {
             return Err(format!("the log starts at {start}, trimmed up to {}", self.trimmed));
         }
         let history = std::mem::take(&mut life.seen.lock().history);
-        let found = self.check_entries(&life, &history, start, durability)?;
+        let found = self.check_entries(&life, &history, start)?;
         let boundary = life.seen.lock().boundaries.last().copied();
         // Unless it was this very recovery that sealed the segment.
         if let Some(boundary) =
@@ -311,7 +321,8 @@ impl Model {
         if !damage.is_empty() {
             return Err(format!("damage: {damage:?}"));
         }
-        Ok(Self { acknowledged: found, submitted: Vec::new(), trimmed: self.trimmed, objects })
+        let firm = found.last().map_or(0, |(_, position)| position + 1);
+        Ok(Self { acknowledged: found, firm, submitted: Vec::new(), trimmed: self.trimmed, objects })
     }
 
     fn check_entries(
@@ -319,7 +330,6 @@ impl Model {
         life: &Life,
         history: &[Committed],
         start: u64,
-        durability: Durability,
     ) -> Result<Vec<(u64, u64)>, String> {
         let promised = self.promised(start);
         let mut later = self.submitted.iter();
@@ -346,8 +356,8 @@ impl Model {
             }
             found.push((token, position));
         }
-        if found.len() < promised.len() && durability == Durability::Fsync {
-            return Err(format!("lost {:?}", &promised[found.len()..]));
+        if let Some(lost) = promised.get(found.len()).filter(|(_, position)| *position < self.firm) {
+            return Err(format!("lost {lost:?} and what follows"));
         }
         Ok(found)
     }

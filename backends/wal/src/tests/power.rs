@@ -17,13 +17,13 @@ fn number(variable: &str, default: u64) -> u64 {
 }
 
 /// Explores crash states until there are enough. Returns how many acknowledged entries were at stake in all.
-fn explore(seed: u64, states: u64, durability: Durability) -> u64 {
+fn explore(seed: u64, states: u64, durabilities: &'static [Durability]) -> u64 {
     let mut explored = 0;
     let mut at_stake = 0;
     let mut seed = seed;
     while explored < states {
         // A new log now and then: an old one has much to check and no new ways to fail.
-        let mut dynasty = Dynasty::new(seed, durability);
+        let mut dynasty = Dynasty::new(seed, durabilities);
         let enough = states.min(explored + 5_000) - explored;
         while dynasty.explored < enough {
             dynasty.live_and_die();
@@ -39,7 +39,8 @@ fn explore(seed: u64, states: u64, durability: Durability) -> u64 {
 /// Lives that begin on what the one before left.
 struct Dynasty {
     seed: u64,
-    durability: Durability,
+    /// Each run has one of them.
+    durabilities: &'static [Durability],
     entropy: Entropy,
     disk: SimDisk,
     model: Model,
@@ -49,17 +50,17 @@ struct Dynasty {
 }
 
 impl Dynasty {
-    fn new(seed: u64, durability: Durability) -> Self {
-        eprintln!("seed {seed}, {durability:?}");
+    fn new(seed: u64, durabilities: &'static [Durability]) -> Self {
+        eprintln!("seed {seed}, {durabilities:?}");
         let entropy = Entropy::seeded(seed);
         let (disk, model) = (SimDisk::new(), Model::default());
-        Self { seed, durability, entropy, disk, model, next_token: 1, explored: 0, at_stake: 0 }
+        Self { seed, durabilities, entropy, disk, model, next_token: 1, explored: 0, at_stake: 0 }
     }
 
     /// One life, and after each of its operations a power cut.
     fn live_and_die(&mut self) {
         let mut replay = Replay::from(&self.disk);
-        live(&self.disk, self.durability, &self.entropy, &mut self.next_token);
+        live(&self.disk, self.durabilities, &self.entropy, &mut self.next_token);
         let mut next_life = None;
         for (number, event) in (0..).zip(self.disk.record()) {
             replay.step(&event);
@@ -68,10 +69,11 @@ impl Dynasty {
             }
             let left = replay.cut_power(&self.entropy);
             let untouched = left.snapshot();
-            let survivors = self.model.check(&left, self.durability).unwrap_or_else(|reason| {
-                let Self { seed, explored, .. } = self;
-                panic!("seed {seed}, crash state {explored}, after event {number}: {reason}")
-            });
+            let survivors =
+                self.model.check(&left, one_of(self.durabilities, &self.entropy)).unwrap_or_else(|reason| {
+                    let Self { seed, explored, .. } = self;
+                    panic!("seed {seed}, crash state {explored}, after event {number}: {reason}")
+                });
             self.explored += 1;
             self.at_stake += self.model.acknowledged() as u64;
             if next_life.is_none() || self.entropy.below(number + 1) == 0 {
@@ -83,11 +85,11 @@ impl Dynasty {
 }
 
 /// One or two runs of a log, at random, ended at random.
-fn live(disk: &SimDisk, durability: Durability, entropy: &Entropy, next_token: &mut u64) {
+fn live(disk: &SimDisk, durabilities: &[Durability], entropy: &Entropy, next_token: &mut u64) {
     while entropy.below(3) == 0 {
-        run(disk, durability, entropy, next_token).kill();
+        run(disk, one_of(durabilities, entropy), entropy, next_token).kill();
     }
-    let mut life = run(disk, durability, entropy, next_token);
+    let mut life = run(disk, one_of(durabilities, entropy), entropy, next_token);
     match entropy.below(3) {
         0 => {
             life.log.close();
@@ -96,6 +98,11 @@ fn live(disk: &SimDisk, durability: Durability, entropy: &Entropy, next_token: &
         1 => life.drain(),
         _ => {}
     }
+}
+
+fn one_of(durabilities: &[Durability], entropy: &Entropy) -> Durability {
+    let chosen = usize::try_from(entropy.below(durabilities.len() as u64)).expect("small");
+    durabilities[chosen]
 }
 
 fn run(disk: &SimDisk, durability: Durability, entropy: &Entropy, next_token: &mut u64) -> Life {
@@ -115,34 +122,35 @@ fn run(disk: &SimDisk, durability: Durability, entropy: &Entropy, next_token: &m
 fn what_is_acknowledged_survives_any_power_cut() {
     let states = number("CHRONIK_POWERCUT_STATES", 2_000);
     let seed = number("CHRONIK_POWERCUT_SEED", 1);
-    let at_stake = explore(seed, states, Durability::Fsync);
+    let at_stake = explore(seed, states, &[Durability::Fsync]);
     assert!(at_stake > states, "the lives acknowledged hardly anything");
 }
 
+/// What `os` durability acknowledged may be lost in a power cut, from the end on, until another run has found it. What
+/// `fsync` acknowledged after that is safe, and so is all before it.
 #[test]
 fn a_power_cut_under_os_durability_leaves_a_prefix() {
-    explore(number("CHRONIK_POWERCUT_SEED", 1), 500, Durability::Os);
+    let seed = number("CHRONIK_POWERCUT_SEED", 1);
+    explore(seed, number("CHRONIK_POWERCUT_STATES", 2_000) / 4, &[Durability::Os, Durability::Fsync]);
 }
 
 /// Without a power cut, `os` durability keeps everything acknowledged.
 #[test]
 fn the_end_of_the_process_loses_nothing_under_os_durability() {
     let entropy = Entropy::seeded(3);
-    let mut disk = SimDisk::new();
+    let disk = SimDisk::new();
     let mut next_token = 1;
-    let mut model = Model::default();
     for _ in 0..30 {
-        live(&disk, Durability::Os, &entropy, &mut next_token);
-        for event in disk.record() {
-            if let Event::Mark(mark) = event {
-                model.apply(&mark);
-            }
-        }
-        let left = disk.snapshot();
-        // Held to the stricter promise: all is there.
-        model = model.check(&left, Durability::Fsync).expect("nothing lost");
-        disk = left.snapshot();
+        run(&disk, Durability::Os, &entropy, &mut next_token).kill();
     }
+    let mut model = Model::default();
+    for event in disk.record() {
+        if let Event::Mark(mark) = event {
+            // Compares what each run was handed with what the ones before had acknowledged.
+            model.apply(&mark);
+        }
+    }
+    assert!(next_token > 300 && model.acknowledged() > 20, "{next_token} {}", model.acknowledged());
 }
 
 /// The n-th write or sync fails, for every n: nothing is acknowledged from then on, and everything before survives.
