@@ -36,7 +36,7 @@ pub struct LogIdentity {
     pub log_id: u64,
     /// How often it has been opened.
     pub epoch: u64,
-    /// The run of the machine in which it was opened last.
+    /// The run of the machine in which it was last followed.
     pub boot: String,
 }
 

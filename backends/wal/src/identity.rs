@@ -11,7 +11,8 @@
 //! crc 1a2b3c4d
 //! ```
 //!
-//! `crc` is the CRC-32C of all bytes before its line. Every version keeps the first line and the last one.
+//! `boot` is the run of the machine in which the log was last followed. `crc` is the CRC-32C of all bytes before its
+//! line. Every version keeps the first line and the last one.
 
 use std::io;
 use std::sync::Arc;
@@ -35,7 +36,8 @@ pub(crate) struct Identity {
     pub(crate) log_id: u64,
     /// How often it has been opened.
     pub(crate) epoch: u64,
-    /// The run of the machine in which it was opened last.
+    /// The run of the machine in which it was last followed: until its tail is repaired, blocks of an earlier run prove
+    /// less.
     pub(crate) boot: String,
 }
 
@@ -80,12 +82,11 @@ impl Identity {
     }
 
     /// Makes this the durable content, the file existing or not.
-    pub(crate) fn write(&self, disk: &dyn Disk) -> Result<(), OpenError> {
-        let failed = |source| OpenError::io("write", &disk.show(NAME), source);
+    pub(crate) fn write(&self, disk: &dyn Disk) -> io::Result<()> {
         match disk.open(NAME, Access::Plain) {
-            Ok(file) => self.write_slot(&file).map_err(failed),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => self.create(disk).map_err(failed),
-            Err(error) => Err(failed(error)),
+            Ok(file) => self.write_slot(&file),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => self.create(disk),
+            Err(error) => Err(error),
         }
     }
 

@@ -27,6 +27,7 @@ use tokio::sync::Notify;
 use crate::buffer::Pool;
 use crate::cache::Cache;
 use crate::disk::{Disk, Persist};
+use crate::identity::Identity;
 use crate::metrics::Metrics;
 use crate::segments::{Segment, Segments};
 use crate::{Durability, FatalError, OnFatal};
@@ -61,6 +62,8 @@ pub(crate) struct Log {
     pub(crate) segments: Segments,
     pool: Arc<Pool>,
     log_id: u64,
+    /// As it was written when the log was opened.
+    identity: Identity,
     /// How often the log has been opened, or more, if its blocks say so.
     epoch: AtomicU64,
     /// Whether the machine has run without interruption since the log was last opened.

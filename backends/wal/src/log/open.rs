@@ -35,8 +35,8 @@ impl Log {
         };
         let same_boot = identity.boot == boot && !boot.is_empty();
         identity.epoch = identity.epoch.saturating_add(1);
-        identity.boot = boot;
-        identity.write(disk.as_ref())?;
+        let unwritable = |source| OpenError::io("write", &disk.show(identity::NAME), source);
+        identity.write(disk.as_ref()).map_err(unwritable)?;
         let pool = Arc::new(Pool::default());
         let failed = |source: io::Error| OpenError::io("read", &disk.show(""), source);
         let segments = Segments::new(Arc::clone(&disk), Arc::clone(&pool), identity.log_id, found);
@@ -46,6 +46,7 @@ impl Log {
             cache: Cache::new(settings.cache_bytes),
             pool,
             log_id: identity.log_id,
+            identity: identity.clone(),
             epoch: AtomicU64::new(identity.epoch),
             same_boot,
             builder: Mutex::new(Builder::default()),

@@ -19,6 +19,7 @@ use super::housekeeping::Zeroing;
 use super::{Log, Phase};
 use crate::disk::{Access, Persist};
 use crate::format::{BlockHeader, Defect, PAGE, mark};
+use crate::identity::Identity;
 use crate::scan::{Before, Block, Question, Scan, Step};
 use crate::segments::Segment;
 use crate::{Durability, MOST_WRITES_IN_FLIGHT};
@@ -65,6 +66,7 @@ impl Log {
         };
         let end =
             self.resume_at(tail, follower.as_mut()).map_err(|source| self.io_error("repair", source))?;
+        self.note_boot().map_err(|source| self.io_error("write the format file of", source))?;
         self.committed.store(end, Ordering::Release);
         self.start_delivery(follower);
         let mut queue = self.queue.lock();
@@ -240,6 +242,16 @@ impl Log {
         builder.previous = previous;
         builder.active = Some(Active { target, at, has_entries, block_bytes: 0 });
         Ok(end)
+    }
+
+    /// Notes in which run of the machine the log is written from here on. Not before its tail is repaired: a process that
+    /// ends in between must leave the next one to judge by the run in which the tail was written.
+    fn note_boot(&self) -> io::Result<()> {
+        if self.same_boot {
+            return Ok(());
+        }
+        let boot = self.disk.boot();
+        Identity { epoch: self.epoch(), boot, ..self.identity.clone() }.write(self.disk.as_ref())
     }
 
     /// Writes a block without entries, durable when it returns whatever the settings say.

@@ -81,6 +81,24 @@ impl Dynasty {
             }
         }
         (self.disk, self.model) = next_life.expect("a life leaves a record");
+        self.interrupt_recovery();
+    }
+}
+
+impl Dynasty {
+    /// The process ends in the middle of its recovery, and the next one starts without a power cut in between.
+    fn interrupt_recovery(&self) {
+        for nth in 1..8 {
+            let durability = one_of(self.durabilities, &self.entropy);
+            let disk = self.disk.snapshot();
+            disk.fail_in(nth);
+            if Life::begin(&disk, durability).is_err() {
+                let again = self.model.check(&disk.snapshot(), durability);
+                again.unwrap_or_else(|reason| {
+                    panic!("seed {}, recovery stopped at {nth}: {reason}", self.seed)
+                });
+            }
+        }
     }
 }
 
