@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 
 use crate::error::{ConfigError, Origins};
 use crate::sections::{Settings, key};
-use crate::values::{HostPort, Listener, RebalanceProtocol};
+use crate::values::{Backend, HostPort, Listener, RebalanceProtocol};
 
 /// Everything that does not fit together.
 pub(crate) fn check(settings: &Settings, origins: &Origins) -> Vec<ConfigError> {
@@ -16,6 +16,7 @@ pub(crate) fn check(settings: &Settings, origins: &Origins) -> Vec<ConfigError> 
     checker.ports();
     checker.topics();
     checker.limits();
+    checker.storage();
     checker.groups();
     checker.log_filter();
     checker.errors
@@ -136,6 +137,17 @@ impl Checker<'_> {
         if limits.socket_request_max_bytes > limits.queued_max_request_bytes {
             let problem = "more than limits.queued_max_request_bytes: such a request could never be admitted";
             self.refuse("limits.socket_request_max_bytes", problem, "raise the one or lower the other");
+        }
+    }
+
+    fn storage(&mut self) {
+        let (backend, segment_bytes) =
+            (self.settings.storage.backend, self.settings.storage.wal.segment_bytes);
+        // A segment keeps a part of itself for what must be possible on a full disk.
+        if backend == Backend::Wal && segment_bytes.get() / 2 < self.settings.topics.max_message_bytes.get() {
+            let problem =
+                "less than twice topics.max_message_bytes: such a batch might not fit into a segment";
+            self.refuse("storage.wal.segment_bytes", problem, "raise the one or lower the other");
         }
     }
 

@@ -50,7 +50,7 @@ connections_max_idle = 600
         "chronik.toml:5:11: storage.backend = \"postgres\": not understood; expected \"wal\" or \"memory\"",
         "chronik.toml:8:17: storage.wal.segment_bytes = \"12KiB\": too small; expected a size such as \"64KiB\", \
          \"256MiB\" or \"2GiB\", or a number of bytes, from 1MiB to 16GiB",
-        "chronik.toml:9:20: storage.wal.writes_in_flight = 0: too small; expected an integer, from 1 to 64",
+        "chronik.toml:9:20: storage.wal.writes_in_flight = 0: too small; expected an integer, from 1 to 16",
         "chronik.toml:10:13: storage.wal.direct_io = \"yes\": not understood; expected true or false",
         "chronik.toml:13:24: limits.connections_max_idle = 600: 600 has no unit; expected a time with its unit such \
          as \"250ms\", \"30s\", \"10m\", \"24h\" or \"7d\", from 1s to 365d",
@@ -80,6 +80,7 @@ fn refuses_sections_and_values_in_each_others_place() {
 fn refuses_contradictions() {
     for (text, why) in [
         ("[kafka]\nlisteners = []", "there is no listener"),
+        ("[storage.wal]\nsegment_bytes = \"1MiB\"", "might not fit into a segment"),
         (
             "[kafka]\nlisteners = [\"PLAINTEXT://0.0.0.0:9092\"]",
             "PLAINTEXT://0.0.0.0:9092 binds every address and advertises none\n  hint: clients cannot connect to a \
