@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::time::Duration;
 
-use chronik_harness::{Gateway, GatewayError, GatewayOptions, free_port, wait_until};
+use chronik_harness::{Gateway, GatewayError, GatewayOptions, free_ports, wait_until};
 
 const LIMIT: Duration = Duration::from_secs(30);
 
@@ -20,12 +20,13 @@ fn chronik(arguments: &[&str]) -> std::io::Result<Output> {
 }
 
 fn options(directory: &Path) -> std::io::Result<GatewayOptions> {
+    let [kafka_port, admin_port] = free_ports()?;
     Ok(GatewayOptions {
         binary: binary(),
         data: directory.join("data"),
         log: directory.join("log"),
-        kafka_port: free_port()?,
-        admin_port: free_port()?,
+        kafka_port,
+        admin_port,
         set: vec!["storage.wal.segment_bytes=16MiB".to_owned()],
     })
 }
@@ -99,12 +100,9 @@ fn refuses_a_directory_that_another_process_uses() {
     let directory = tempfile::tempdir().unwrap();
     let first = options(directory.path()).unwrap();
     let gateway = started(&first).unwrap();
-    let second = GatewayOptions {
-        log: directory.path().join("second"),
-        kafka_port: free_port().unwrap(),
-        admin_port: free_port().unwrap(),
-        ..first
-    };
+    let [kafka_port, admin_port] = free_ports().unwrap();
+    let log = directory.path().join("second");
+    let second = GatewayOptions { log, kafka_port, admin_port, ..first };
     let error = started(&second).unwrap_err();
     assert!(matches!(error, GatewayError::Ended { status, .. } if status.code() == Some(74)), "{error}");
     let printed = std::fs::read_to_string(&second.log).unwrap();

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::time::Duration;
 
-use chronik_harness::{ClientError, Connection, Gateway, GatewayOptions, free_port};
+use chronik_harness::{ClientError, Connection, Gateway, GatewayOptions, free_ports};
 use chronik_wire::batch::{BatchBuilder, NewRecord};
 use kafka_protocol::messages::create_topics_request::CreatableTopic;
 use kafka_protocol::messages::produce_request::{PartitionProduceData, TopicProduceData};
@@ -61,12 +61,13 @@ fn lines(output: &Output, kind: &str) -> Vec<Value> {
 fn shows_what_was_acknowledged_and_names_damage() {
     let directory = tempfile::tempdir().unwrap();
     let data = directory.path().join("data");
+    let [kafka_port, admin_port] = free_ports().unwrap();
     let options = GatewayOptions {
         binary: PathBuf::from(env!("CARGO_BIN_EXE_chronik")),
         data: data.clone(),
         log: directory.path().join("log"),
-        kafka_port: free_port().unwrap(),
-        admin_port: free_port().unwrap(),
+        kafka_port,
+        admin_port,
         set: vec!["storage.wal.segment_bytes=16MiB".to_owned()],
     };
     let mut gateway = Gateway::spawn(&options).unwrap();

@@ -67,12 +67,20 @@ pub struct Gateway {
     log: PathBuf,
 }
 
-/// A port of the loopback interface that is free now.
+/// Ports of the loopback interface that are free now, all different.
 ///
 /// # Errors
 /// When the system has none.
-pub fn free_port() -> std::io::Result<u16> {
-    Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
+pub fn free_ports<const N: usize>() -> std::io::Result<[u16; N]> {
+    // All are held until the last is chosen, or the system may give one twice.
+    let mut ports = [0; N];
+    let mut held = Vec::with_capacity(N);
+    for port in &mut ports {
+        let listener = TcpListener::bind("127.0.0.1:0")?;
+        *port = listener.local_addr()?.port();
+        held.push(listener);
+    }
+    Ok(ports)
 }
 
 impl Gateway {

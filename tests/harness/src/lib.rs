@@ -8,5 +8,5 @@ mod gateway;
 mod wait;
 
 pub use connection::{ClientError, Connection};
-pub use gateway::{Gateway, GatewayError, GatewayOptions, free_port};
+pub use gateway::{Gateway, GatewayError, GatewayOptions, free_ports};
 pub use wait::{pause, wait_until};

@@ -15,7 +15,7 @@ mod shared;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use chronik_harness::{GatewayOptions, free_port};
+use chronik_harness::{GatewayOptions, free_ports};
 use clap::Parser;
 
 use crate::checker::Checker;
@@ -64,12 +64,13 @@ fn run(arguments: &Arguments) -> Result<Report, CycleError> {
     let scratch = tempfile::tempdir()?;
     let root = arguments.data.clone().unwrap_or_else(|| scratch.path().to_owned());
     std::fs::create_dir_all(&root)?;
+    let [kafka_port, admin_port] = free_ports()?;
     let gateway = GatewayOptions {
         binary: arguments.binary.clone(),
         data: root.join("data"),
         log: root.join("gateway.log"),
-        kafka_port: free_port()?,
-        admin_port: free_port()?,
+        kafka_port,
+        admin_port,
         // Small segments, so that rolling, checkpoints and trimming happen all the time.
         set: [vec!["storage.wal.segment_bytes=16MiB".to_owned()], arguments.set.clone()].concat(),
     };
