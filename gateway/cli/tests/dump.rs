@@ -70,6 +70,8 @@ fn shows_what_was_acknowledged_and_names_damage() {
         admin_port,
         set: vec!["storage.wal.segment_bytes=16MiB".to_owned()],
     };
+    let elsewhere = dump(directory.path(), "text").unwrap();
+    assert_eq!(elsewhere.status.code(), Some(1), "a directory without a log");
     let mut gateway = Gateway::spawn(&options).unwrap();
     gateway.wait_ready(LIMIT).unwrap();
     let offsets = fill(&mut Connection::open(gateway.address(), LIMIT).unwrap()).unwrap();

@@ -27,6 +27,10 @@ pub(crate) fn run(dir: &Path, format: DumpFormat) -> Exit {
             return Exit::Storage;
         }
     };
+    if log.identity().is_none() && log.segments().is_empty() {
+        eprintln!("chronik: there is no log in {}; give the directory of storage.wal.dir", dir.display());
+        return Exit::Failure;
+    }
     let mut dump = Dump { out: BufWriter::new(io::stdout().lock()), format, damaged: false };
     match written(dump.log(&log)) {
         Exit::Ok if dump.damaged => Exit::Storage,
