@@ -18,6 +18,8 @@ use crate::disk::{Access, Disk};
 use crate::log::{Log, Settings};
 use crate::objects::ObjectFiles;
 use crate::reader::Workers;
+use crate::segments::Segment;
+use crate::windows::{WINDOW_BYTES, window_of};
 use crate::{Durability, FatalError, MOST_WRITES_IN_FLIGHT, OpenError, WalOptions};
 
 /// The local write-ahead log.
@@ -147,7 +149,7 @@ impl StorageBackend for WalBackend {
 
     fn read(&self, data: DataRef) -> BoxFuture<'_, Result<Bytes, ReadError>> {
         Box::pin(async move {
-            if let Some(bytes) = self.cached(data) {
+            if let Some(bytes) = self.cached(data).or_else(|| self.log.windows.get(data.at.get(), data.len)) {
                 return Ok(bytes);
             }
             let log = Arc::clone(&self.log);
@@ -248,6 +250,11 @@ pub(crate) fn read(log: &Log, data: DataRef) -> Result<Bytes, ReadError> {
     else {
         return Err(not_found);
     };
+    if log.windows.is_worthwhile(at, data.len)
+        && let Some(bytes) = read_window(log, &segment, data)
+    {
+        return Ok(bytes);
+    }
     let (name, offset) = (segment.name(), at - segment.start);
     let mut bytes = vec![0; usize::try_from(len).unwrap_or_default()];
     let file = log.disk.open(&name, Access::Read);
@@ -273,6 +280,29 @@ pub(crate) fn read(log: &Log, data: DataRef) -> Result<Bytes, ReadError> {
             Err(ReadError::Io { context: format!("cannot read {file} at byte {offset}"), source })
         }
     }
+}
+
+/// Reads a span together with what lies around it, and keeps that; `None` when that is not possible, for whatever
+/// reason, and the span should be read alone.
+fn read_window(log: &Log, segment: &Segment, data: DataRef) -> Option<Bytes> {
+    let (at, window) = (data.at.get(), window_of(data.at.get()));
+    let start = window.max(segment.start);
+    // What has not been acknowledged may still change.
+    let end = window.saturating_add(WINDOW_BYTES).min(segment.end()).min(log.committed());
+    let mut bytes = vec![0; usize::try_from(end.checked_sub(start)?).ok()?];
+    let file = log.disk.open(&segment.name(), Access::Read).ok()?;
+    let read = file.read(start - segment.start, &mut bytes).ok()?;
+    // Its file may have been given up, or even written again, while it was read.
+    log.segments.starting_at(segment.start)?;
+    bytes.truncate(read);
+    let bytes = Bytes::from(bytes);
+    let from = usize::try_from(at.checked_sub(start)?).ok()?;
+    let to = from.checked_add(usize::try_from(data.len).ok()?)?;
+    let span = (to <= bytes.len()).then(|| bytes.slice(from..to))?;
+    log.metrics.cold_reads.inc();
+    log.metrics.cold_read_bytes.inc_by(bytes.len() as u64);
+    log.windows.put(start, bytes);
+    Some(span)
 }
 
 fn closed() -> io::Error {

@@ -23,6 +23,7 @@ mod scan;
 mod segments;
 #[cfg(test)]
 mod tests;
+mod windows;
 
 pub use backend::WalBackend;
 pub(crate) use options::MOST_WRITES_IN_FLIGHT;

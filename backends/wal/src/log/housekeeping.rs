@@ -205,6 +205,7 @@ impl Log {
         }
         let start = self.start();
         self.cache.trim(start);
+        self.windows.trim(start);
         if self.queue.lock().no_space() {
             self.builder.lock().wanted = true;
             self.prepare_next();

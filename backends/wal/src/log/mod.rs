@@ -30,6 +30,7 @@ use crate::disk::{Disk, Persist};
 use crate::identity::Identity;
 use crate::metrics::Metrics;
 use crate::segments::{Segment, Segments};
+use crate::windows::Windows;
 use crate::{Durability, FatalError, OnFatal};
 
 use build::Builder;
@@ -59,6 +60,7 @@ pub(crate) struct Log {
     pub(crate) settings: Settings,
     pub(crate) metrics: Metrics,
     pub(crate) cache: Cache,
+    pub(crate) windows: Windows,
     pub(crate) segments: Segments,
     pool: Arc<Pool>,
     log_id: u64,
@@ -193,7 +195,7 @@ impl Log {
             bytes_used: self.segments.bytes(self.settings.segment_bytes),
             segments: self.segments.all().len() as u64,
             bytes_queued,
-            bytes_cached: self.cache.bytes(),
+            bytes_cached: self.cache.bytes() + self.windows.bytes(),
             full,
             damage: self.damage.lock().clone(),
             ..Status::default()

@@ -16,6 +16,7 @@ use crate::disk::Disk;
 use crate::identity::{self, Found, Identity};
 use crate::metrics::Metrics;
 use crate::segments::{self, Segment, Segments};
+use crate::windows::Windows;
 
 impl Log {
     /// Opens the log in a directory, or begins one. Reads headers only.
@@ -44,6 +45,7 @@ impl Log {
             segments: segments.map_err(failed)?,
             metrics: Metrics::default(),
             cache: Cache::new(settings.cache_bytes),
+            windows: Windows::new(settings.cache_bytes / WINDOWS_SHARE),
             pool,
             log_id: identity.log_id,
             identity: identity.clone(),
@@ -87,3 +89,6 @@ fn rebuild(
 }
 
 const EPOCHS_SKIPPED: u64 = 1_000_000;
+
+/// Old data may use this part of the memory that recent data has, beside it.
+const WINDOWS_SHARE: u64 = 4;

@@ -1,5 +1,6 @@
 //! Tests of the log as a whole: the conformance suite, power cuts, failures, damage.
 
+mod cold;
 mod conformance;
 mod damage;
 mod directory;
