@@ -1,9 +1,10 @@
 //! Batches that are not in memory: few large reads instead of many small ones, and several at a time.
 
-use std::sync::Arc;
+use std::future::poll_fn;
+use std::task::Poll;
 
 use bytes::Bytes;
-use chronik_backend::DataRef;
+use chronik_backend::{BoxFuture, DataRef};
 use chronik_wire::batch::RecordBatch;
 
 use super::ReadError;
@@ -28,21 +29,14 @@ impl Broker {
     /// bring, each with a checksum that is right. Ends before the first that cannot be read; an error when that is the
     /// very first.
     pub(super) async fn cold_batches(&self, entries: &[BatchEntry]) -> Result<Vec<Bytes>, ReadError> {
-        let reads: Vec<_> = spans(entries)
-            .into_iter()
-            .map(|span| {
-                let backend = Arc::clone(&self.backend);
-                let read = async move { backend.read(span.data).await };
-                // Dropped with the reader, it ends unheard.
-                (span, tokio::spawn(read))
-            })
-            .collect();
+        let spans = spans(entries);
+        let reads = spans.iter().map(|span| self.backend.read(span.data)).collect();
         let mut batches = Vec::new();
         let mut rest = entries;
-        for (span, read) in reads {
+        for (span, read) in spans.iter().copied().zip(together(reads).await) {
             let (wanted, after) = rest.split_at_checked(span.batches).unwrap_or((rest, &[]));
             rest = after;
-            let bytes = read.await.ok().and_then(Result::ok);
+            let bytes = read.ok();
             for entry in wanted {
                 match self.cold_batch(entry, span, bytes.as_ref()).await {
                     Ok(batch) => batches.push(batch),
@@ -75,6 +69,23 @@ impl Broker {
         batch.verify_crc().map_err(|source| self.corrupt(entry, source))?;
         Ok(batch.into_bytes())
     }
+}
+
+/// Waits for all of these, which are under way at the same time, and gives what they come to in their order.
+async fn together<T>(mut futures: Vec<BoxFuture<'_, T>>) -> Vec<T> {
+    let mut done: Vec<Option<T>> = futures.iter().map(|_| None).collect();
+    poll_fn(|context| {
+        let mut waiting = false;
+        for (future, done) in futures.iter_mut().zip(&mut done).filter(|(_, done)| done.is_none()) {
+            match future.as_mut().poll(context) {
+                Poll::Ready(value) => *done = Some(value),
+                Poll::Pending => waiting = true,
+            }
+        }
+        if waiting { Poll::Pending } else { Poll::Ready(()) }
+    })
+    .await;
+    done.into_iter().flatten().collect()
 }
 
 /// The reads that bring the first of these batches. What lies between two batches is read along when it is less than what
