@@ -256,19 +256,19 @@ pub(crate) fn read(log: &Log, data: DataRef) -> Result<Bytes, ReadError> {
         return Ok(bytes);
     }
     let (name, offset) = (segment.name(), at - segment.start);
-    let mut bytes = vec![0; usize::try_from(len).unwrap_or_default()];
+    let mut memory = log.pool.get(usize::try_from(len).unwrap_or_default());
     let file = log.disk.open(&name, Access::Read);
-    let read = file.and_then(|file| file.read(offset, &mut bytes));
+    let read = file.and_then(|file| file.read(offset, memory.as_mut()));
     // Its file may have been given up, or even written again, while it was read.
     if log.segments.starting_at(segment.start).is_none() {
         return Err(not_found);
     }
     let file = log.disk.show(&name);
     match read {
-        Ok(read) if read == bytes.len() => {
+        Ok(read) if read as u64 == len => {
             log.metrics.cold_reads.inc();
             log.metrics.cold_read_bytes.inc_by(len);
-            Ok(bytes.into())
+            Ok(memory.freeze())
         }
         Ok(read) => {
             let (offset, reason) = (offset + read as u64, "the file ends here".to_owned());
@@ -289,13 +289,14 @@ fn read_window(log: &Log, segment: &Segment, data: DataRef) -> Option<Bytes> {
     let start = window.max(segment.start);
     // What has not been acknowledged may still change.
     let end = window.saturating_add(WINDOW_BYTES).min(segment.end()).min(log.committed());
-    let mut bytes = vec![0; usize::try_from(end.checked_sub(start)?).ok()?];
-    let file = log.disk.open(&segment.name(), Access::Read).ok()?;
-    let read = file.read(start - segment.start, &mut bytes).ok()?;
+    let mut memory = log.pool.get(usize::try_from(end.checked_sub(start)?).ok()?);
+    // Windows are aligned as blocks are: past the page cache, without a copy, and without pushing anything out of it.
+    let file = log.disk.open(&segment.name(), Access::Log).ok()?;
+    let read = file.read(start - segment.start, memory.as_mut()).ok()?;
     // Its file may have been given up, or even written again, while it was read.
     log.segments.starting_at(segment.start)?;
+    let mut bytes = memory.freeze();
     bytes.truncate(read);
-    let bytes = Bytes::from(bytes);
     let from = usize::try_from(at.checked_sub(start)?).ok()?;
     let to = from.checked_add(usize::try_from(data.len).ok()?)?;
     let span = (to <= bytes.len()).then(|| bytes.slice(from..to))?;

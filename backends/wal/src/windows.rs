@@ -13,9 +13,9 @@ use parking_lot::Mutex;
 /// Length of a window; it starts at a multiple of it, or where its segment starts.
 pub(crate) const WINDOW_BYTES: u64 = 1 << 20;
 
-/// A window is read whole once this much of it was read in pieces, so that at most eight times as much is read as is
-/// wanted.
-const WORTHWHILE_BYTES: u64 = WINDOW_BYTES / 8;
+/// A window is read whole once this much of it was read in pieces: reading it costs about as much as four reads of 16 KiB
+/// did, and never more than sixteen times as much is read as is wanted.
+const WORTHWHILE_BYTES: u64 = WINDOW_BYTES / 16;
 
 /// Windows whose pieces are counted at a time.
 const COUNTED_WINDOWS: usize = 64;
@@ -120,7 +120,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_window_is_worth_reading_once_an_eighth_of_it_was_wanted() {
+    fn a_window_is_worth_reading_once_enough_of_it_was_wanted() {
         let windows = Windows::new(1 << 30);
         let piece = u32::try_from(WORTHWHILE_BYTES / 4).expect("small");
         let asked: Vec<bool> = (0..5).map(|n| windows.is_worthwhile(n * 100_000, piece)).collect();

@@ -62,7 +62,7 @@ pub(crate) struct Log {
     pub(crate) cache: Cache,
     pub(crate) windows: Windows,
     pub(crate) segments: Segments,
-    pool: Arc<Pool>,
+    pub(crate) pool: Arc<Pool>,
     log_id: u64,
     /// As it was written when the log was opened.
     identity: Identity,
