@@ -1,7 +1,7 @@
 //! Frames: a length of four bytes, big-endian, and as many bytes.
 //!
-//! This module owns no socket. The connection reads into a `BytesMut`, asks [`read_reserve`] how much room to make and
-//! [`next_frame`] for what is complete. Room grows with the bytes that have arrived, not with what the peer claims.
+//! This module owns no socket. The connection reads into a `BytesMut` and asks [`next_frame`] for what is complete; how
+//! much room it makes follows what has arrived, not what the peer claims.
 
 use bytes::{Buf, Bytes, BytesMut};
 use thiserror::Error;
@@ -13,8 +13,6 @@ pub const MAX_FRAME_BEFORE_AUTHENTICATION: usize = 512 * 1024;
 
 /// The greatest frame of an API that is not supported. It is read only to be refused with its key and version.
 const MAX_UNSUPPORTED: usize = 64 * 1024;
-/// The least room that [`read_reserve`] asks for while a frame is incomplete.
-const MIN_READ: usize = 16 * 1024;
 /// The width of the length.
 const PREFIX: usize = 4;
 
@@ -61,19 +59,6 @@ pub fn next_frame(buffer: &mut BytesMut, limit: usize) -> Result<Option<Bytes>, 
     }
     buffer.advance(PREFIX);
     Ok(Some(buffer.split_to(length).freeze()))
-}
-
-/// How many bytes to reserve before the next read, given what the buffer holds of an incomplete frame.
-///
-/// At most what the frame still lacks, and at most three times what has arrived, but 16 KiB: a peer that claims a large
-/// frame and stays silent costs no more than one that claims nothing, and an honest one is read in few steps.
-#[must_use]
-pub fn read_reserve(buffer: &[u8], limit: usize) -> usize {
-    let missing = match claimed_length(buffer, limit) {
-        Ok(Some(length)) => PREFIX.saturating_add(length).saturating_sub(buffer.len()),
-        Ok(None) | Err(_) => return MIN_READ,
-    };
-    missing.min(buffer.len().saturating_mul(3)).max(MIN_READ)
 }
 
 fn claimed_length(buffer: &[u8], limit: usize) -> Result<Option<usize>, FrameError> {
@@ -153,18 +138,5 @@ mod tests {
             refused,
             FrameError::TooLargeForApi { api: "unsupported", length: 16 << 20, limit: 64 * 1024 }
         );
-    }
-
-    #[test]
-    fn room_follows_what_has_arrived() {
-        assert_eq!(read_reserve(b"", LIMIT), 16 * 1024);
-        let claim = (100_u32 << 20).to_be_bytes();
-        assert_eq!(read_reserve(&claim, LIMIT), 16 * 1024, "a claim alone costs nothing");
-        let mut arrived = claim.to_vec();
-        arrived.resize(100_000, 0);
-        assert_eq!(read_reserve(&arrived, LIMIT), 300_000);
-        let mut nearly = (1_u32 << 20).to_be_bytes().to_vec();
-        nearly.resize(1 << 20, 0);
-        assert_eq!(read_reserve(&nearly, LIMIT), 16 * 1024, "never less than a read is worth");
     }
 }
