@@ -44,7 +44,7 @@ pub(crate) fn text(running: &Running<'_>) -> String {
         let _ = write!(
             text,
             "try\n  echo hello | kcat -P -b {kafka} -t greetings\n  kcat -C -b {kafka} -t greetings -e\n  \
-             curl http://{admin}/readyz?verbose\n"
+             curl 'http://{admin}/readyz?verbose'\n"
         );
     }
     text
