@@ -74,7 +74,11 @@ impl Sequence {
         if records <= 0 {
             return self;
         }
-        if self.0 >= records { Self(self.0 - records) } else { Self(i32::MAX - (records - self.0) + 1) }
+        if self.0 >= records {
+            return Self(self.0 - records);
+        }
+        // A sequence that is itself negative comes only from damaged bytes: any answer will do, but there must be one.
+        Self(i32::MAX.wrapping_sub(records.wrapping_sub(self.0)).wrapping_add(1))
     }
 
     /// The sequence of the record after this one.
@@ -97,6 +101,21 @@ mod tests {
         assert_eq!(Sequence::new(i32::MAX - 2).plus(2), max);
         assert_eq!(max.plus(i32::MAX), Sequence::new(i32::MAX - 1));
         assert_eq!(Sequence::NONE.next(), Sequence::ZERO);
+        assert_eq!(Sequence::ZERO.minus(1), max);
+        assert_eq!(Sequence::new(4).minus(5), max);
+    }
+
+    #[test]
+    fn impossible_sequences_do_not_panic() {
+        for sequence in [i32::MIN, -1, 0, i32::MAX] {
+            for records in [i32::MIN, -1, 0, 1, i32::MAX] {
+                let sequence = Sequence::new(sequence);
+                assert_eq!(
+                    sequence.plus(records) == sequence && sequence.minus(records) == sequence,
+                    records <= 0
+                );
+            }
+        }
     }
 
     #[test]
