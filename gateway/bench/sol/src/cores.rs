@@ -18,7 +18,11 @@ impl Cores {
     #[must_use]
     pub fn two() -> Self {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        if cores < 2 { Self { server: None, client: None } } else { Self { server: Some(0), client: Some(1) } }
+        if cores < 2 {
+            Self { server: None, client: None }
+        } else {
+            Self { server: Some(0), client: Some(1) }
+        }
     }
 
     /// Both sides on one core.

@@ -21,6 +21,8 @@ mod report;
 mod samples;
 mod scratch;
 mod stream;
+#[cfg(test)]
+mod tests;
 mod text;
 mod time;
 
@@ -110,8 +112,7 @@ impl Programs {
     /// # Errors
     /// When the machine refuses sockets, threads or cores.
     pub fn send(&self) -> Result<Stream, SolError> {
-        let shape =
-            stream::Shape { connections: 1, window: 2, request_bytes: 128, answer_bytes: 1024 * KIB };
+        let shape = stream::Shape { connections: 1, window: 2, request_bytes: 128, answer_bytes: 1024 * KIB };
         stream::run(shape, self.settings.cores, self.settings.seconds)
     }
 
