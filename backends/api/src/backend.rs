@@ -108,6 +108,9 @@ pub trait StorageBackend: Objects {
     /// it, or, where the backend cannot do that, the span is not found. Cancel safe.
     fn read(&self, data: DataRef) -> BoxFuture<'_, Result<Bytes, ReadError>>;
 
+    /// S7. A hint that these spans will be read soon, in this order, so that a backend may begin. Never blocks.
+    fn expect(&self, _spans: &[DataRef]) {}
+
     /// First position that is still there.
     fn start(&self) -> Position;
 

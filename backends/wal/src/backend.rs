@@ -13,13 +13,12 @@ use chronik_backend::{
 use parking_lot::Mutex;
 use prometheus_client::registry::Registry;
 
+use crate::cold;
+use crate::disk::Disk;
 use crate::disk::real::RealDisk;
-use crate::disk::{Access, Disk};
 use crate::log::{Log, Settings};
 use crate::objects::ObjectFiles;
-use crate::reader::Workers;
-use crate::segments::Segment;
-use crate::windows::{WINDOW_BYTES, window_of};
+use crate::reader::{Workers, closed};
 use crate::{Durability, FatalError, MOST_WRITES_IN_FLIGHT, OpenError, WalOptions};
 
 /// The local write-ahead log.
@@ -149,13 +148,15 @@ impl StorageBackend for WalBackend {
 
     fn read(&self, data: DataRef) -> BoxFuture<'_, Result<Bytes, ReadError>> {
         Box::pin(async move {
-            if let Some(bytes) = self.cached(data).or_else(|| self.log.windows.get(data.at.get(), data.len)) {
-                return Ok(bytes);
+            match self.cached(data) {
+                Some(bytes) => Ok(bytes),
+                None => cold::read(&self.log, &self.workers, data).await,
             }
-            let log = Arc::clone(&self.log);
-            let read = self.workers.run(move || read(&log, data)).await;
-            read.unwrap_or_else(|| Err(ReadError::Io { context: "cannot read".into(), source: closed() }))
         })
+    }
+
+    fn expect(&self, spans: &[DataRef]) {
+        cold::expect(&self.log, &self.workers, spans);
     }
 
     fn start(&self) -> Position {
@@ -240,72 +241,3 @@ fn check(options: &WalOptions) -> Result<(), OpenError> {
 
 const SMALLEST_SEGMENT: u64 = 64 << 10;
 const LARGEST_SEGMENT: u64 = 64 << 30;
-
-/// Reads a span from its file.
-pub(crate) fn read(log: &Log, data: DataRef) -> Result<Bytes, ReadError> {
-    let (at, len) = (data.at.get(), u64::from(data.len));
-    let not_found = ReadError::NotFound { at: data.at };
-    let within = at.checked_add(len).is_some_and(|end| end <= log.committed());
-    let Some(segment) = log.segments.covering(at).filter(|segment| within && at + len <= segment.end())
-    else {
-        return Err(not_found);
-    };
-    if log.windows.is_worthwhile(at, data.len)
-        && let Some(bytes) = read_window(log, &segment, data)
-    {
-        return Ok(bytes);
-    }
-    let (name, offset) = (segment.name(), at - segment.start);
-    let mut memory = log.pool.get(usize::try_from(len).unwrap_or_default());
-    let file = log.disk.open(&name, Access::Read);
-    let read = file.and_then(|file| file.read(offset, memory.as_mut()));
-    // Its file may have been given up, or even written again, while it was read.
-    if log.segments.starting_at(segment.start).is_none() {
-        return Err(not_found);
-    }
-    let file = log.disk.show(&name);
-    match read {
-        Ok(read) if read as u64 == len => {
-            log.metrics.cold_reads.inc();
-            log.metrics.cold_read_bytes.inc_by(len);
-            Ok(memory.freeze())
-        }
-        Ok(read) => {
-            let (offset, reason) = (offset + read as u64, "the file ends here".to_owned());
-            log.note_damage(&file, offset, &reason);
-            Err(ReadError::Damaged { file, offset, reason })
-        }
-        Err(source) => {
-            log.note_damage(&file, offset, &source.to_string());
-            Err(ReadError::Io { context: format!("cannot read {file} at byte {offset}"), source })
-        }
-    }
-}
-
-/// Reads a span together with what lies around it, and keeps that; `None` when that is not possible, for whatever
-/// reason, and the span should be read alone.
-fn read_window(log: &Log, segment: &Segment, data: DataRef) -> Option<Bytes> {
-    let (at, window) = (data.at.get(), window_of(data.at.get()));
-    let start = window.max(segment.start);
-    // What has not been acknowledged may still change.
-    let end = window.saturating_add(WINDOW_BYTES).min(segment.end()).min(log.committed());
-    let mut memory = log.pool.get(usize::try_from(end.checked_sub(start)?).ok()?);
-    // Windows are aligned as blocks are: past the page cache, without a copy, and without pushing anything out of it.
-    let file = log.disk.open(&segment.name(), Access::Log).ok()?;
-    let read = file.read(start - segment.start, memory.as_mut()).ok()?;
-    // Its file may have been given up, or even written again, while it was read.
-    log.segments.starting_at(segment.start)?;
-    let mut bytes = memory.freeze();
-    bytes.truncate(read);
-    let from = usize::try_from(at.checked_sub(start)?).ok()?;
-    let to = from.checked_add(usize::try_from(data.len).ok()?)?;
-    let span = (to <= bytes.len()).then(|| bytes.slice(from..to))?;
-    log.metrics.cold_reads.inc();
-    log.metrics.cold_read_bytes.inc_by(bytes.len() as u64);
-    log.windows.put(start, bytes);
-    Some(span)
-}
-
-fn closed() -> io::Error {
-    io::Error::new(io::ErrorKind::BrokenPipe, "storage is closed")
-}

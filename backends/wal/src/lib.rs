@@ -7,6 +7,7 @@
 mod backend;
 mod buffer;
 mod cache;
+mod cold;
 mod disk;
 pub mod dump;
 mod format;

@@ -52,6 +52,14 @@ impl Workers {
         answered.await.ok()
     }
 
+    /// Runs `job` on one of the threads, unless too much waits for them already.
+    pub(crate) fn try_run(&self, job: impl FnOnce() + Send + 'static) {
+        if let Some(jobs) = &*self.jobs.lock() {
+            // What is not run is dropped.
+            drop(jobs.try_send(Box::new(job)));
+        }
+    }
+
     /// Lets queued jobs finish and ends the threads.
     pub(crate) fn stop(&self) {
         drop(self.jobs.lock().take());
@@ -63,6 +71,11 @@ impl Workers {
             }
         }
     }
+}
+
+/// What a caller is told once the threads have stopped.
+pub(crate) fn closed() -> io::Error {
+    io::Error::new(io::ErrorKind::BrokenPipe, "storage is closed")
 }
 
 const QUEUED_JOBS: usize = 256;

@@ -2,25 +2,28 @@
 //!
 //! One log holds all partitions, so whoever reads an old part of one of them wants small pieces, and between these lie
 //! pieces of others, whose readers are often in the same place. A window of which enough has been asked for is read
-//! whole and kept for a while: then the next pieces cost no read. A reader of one sparse partition never gets there, and
-//! reads its pieces alone.
+//! whole, once however many wait for it, and kept for a while: then the next pieces cost no read. A reader of one sparse
+//! partition never gets there, and reads its pieces alone.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
+use std::ops::Range;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use parking_lot::Mutex;
+use tokio::sync::watch;
 
 /// Length of a window; it starts at a multiple of it, or where its segment starts.
 pub(crate) const WINDOW_BYTES: u64 = 1 << 20;
 
-/// A window is read whole once this much of it was read in pieces: reading it costs about as much as four reads of 16 KiB
-/// did, and never more than sixteen times as much is read as is wanted.
+/// A window is read whole once this much of it was asked for: reading it costs about as much as four reads of 16 KiB do,
+/// and never more than sixteen times as much is read as is wanted.
 const WORTHWHILE_BYTES: u64 = WINDOW_BYTES / 16;
 
 /// Windows whose pieces are counted at a time.
 const COUNTED_WINDOWS: usize = 64;
 
-/// Windows in memory, the oldest out first, and counts of those that may become worth it.
+/// Windows in memory, and counts of those that may become worth it.
 #[derive(Debug)]
 pub(crate) struct Windows {
     limit: u64,
@@ -29,10 +32,42 @@ pub(crate) struct Windows {
 
 #[derive(Debug, Default)]
 struct State {
-    held: VecDeque<(u64, Bytes)>,
+    /// By their start; they do not overlap.
+    held: BTreeMap<u64, Window>,
+    /// Starts of those, the oldest first.
+    order: VecDeque<u64>,
     bytes: u64,
     /// Start of a window, and bytes of it that were read in pieces.
     counted: VecDeque<(u64, u64)>,
+}
+
+#[derive(Debug)]
+struct Window {
+    len: u64,
+    /// `None` while it is being read.
+    content: watch::Receiver<Option<Bytes>>,
+    /// How much of it was asked for. When all of it was, those who read this part of the log have probably passed.
+    asked: u64,
+}
+
+/// Where the bytes of a window come from.
+#[derive(Debug)]
+pub(crate) enum Source {
+    /// It is in memory, or about to be.
+    Held(watch::Receiver<Option<Bytes>>),
+    /// The caller has to read it.
+    Read(Loading),
+    /// Its pieces should be read alone.
+    Alone,
+}
+
+/// The duty to read a window. When it is dropped without that, those who wait for the window read what they want alone.
+#[derive(Debug)]
+pub(crate) struct Loading {
+    windows: Arc<Windows>,
+    /// Where it lies.
+    pub(crate) extent: Range<u64>,
+    content: Option<watch::Sender<Option<Bytes>>>,
 }
 
 /// Where the window of a position starts, before it is cut to its segment.
@@ -46,72 +81,139 @@ impl Windows {
         Self { limit, state: Mutex::default() }
     }
 
-    /// A span, if it lies within a window that is held.
-    pub(crate) fn get(&self, at: u64, len: u32) -> Option<Bytes> {
-        let state = self.state.lock();
-        state.held.iter().find_map(|(start, bytes)| {
-            let from = usize::try_from(at.checked_sub(*start)?).ok()?;
-            let to = from.checked_add(usize::try_from(len).ok()?)?;
-            (to <= bytes.len()).then(|| bytes.slice(from..to))
-        })
-    }
-
-    /// Counts a span that has to be read; true when its window should be read whole instead.
-    pub(crate) fn is_worthwhile(&self, at: u64, len: u32) -> bool {
-        let window = window_of(at);
+    /// Asks for `len` bytes of a window.
+    pub(crate) fn ask(self: &Arc<Self>, window: Range<u64>, len: u64) -> Source {
         let mut state = self.state.lock();
-        let index = state.counted.iter().position(|(start, _)| *start == window);
-        let before = index.and_then(|index| state.counted.remove(index)).map_or(0, |(_, bytes)| bytes);
-        let bytes = before.saturating_add(u64::from(len));
-        if bytes >= WORTHWHILE_BYTES {
-            return true;
+        if let Some(held) = state.held.get_mut(&window.start) {
+            held.asked = held.asked.saturating_add(len);
+            return Source::Held(held.content.clone());
         }
-        if state.counted.len() == COUNTED_WINDOWS {
-            state.counted.pop_front();
+        if !state.is_worthwhile(window.start, len) {
+            return Source::Alone;
         }
-        state.counted.push_back((window, bytes));
-        false
-    }
-
-    /// Holds a window that starts at a position, or as much of it as was written when it was read.
-    pub(crate) fn put(&self, start: u64, bytes: Bytes) {
-        let len = bytes.len() as u64;
-        let mut gone = Vec::new();
-        let mut state = self.state.lock();
-        if let Some(index) = state.held.iter().position(|(held, _)| *held == start) {
-            if state.held.get(index).is_some_and(|(_, held)| held.len() >= bytes.len()) {
-                return;
-            }
-            gone.extend(state.held.remove(index));
-            state.bytes -= gone.iter().map(|(_, bytes)| bytes.len() as u64).sum::<u64>();
-        }
-        state.bytes += len;
-        state.held.push_back((start, bytes));
-        while state.bytes > self.limit
-            && let Some(oldest) = state.held.pop_front()
-        {
-            state.bytes -= oldest.1.len() as u64;
-            gone.push(oldest);
-        }
-        // Giving memory back takes time, which nobody needs to wait for.
+        let (content, receiver) = watch::channel(None);
+        let gone = state.insert(window.clone(), receiver, len, self.limit);
         drop(state);
+        // Giving memory back takes time, which nobody needs to wait for.
+        drop(gone);
+        Source::Read(Loading { windows: Arc::clone(self), extent: window, content: Some(content) })
+    }
+
+    /// Asks for a window of which `len` bytes will be wanted soon; the duty to read it, if it is worth that and nobody has
+    /// it yet.
+    pub(crate) fn expect(self: &Arc<Self>, window: Range<u64>, len: u64) -> Option<Loading> {
+        let mut state = self.state.lock();
+        if len < WORTHWHILE_BYTES || state.held.contains_key(&window.start) {
+            return None;
+        }
+        let (content, receiver) = watch::channel(None);
+        let gone = state.insert(window.clone(), receiver, 0, self.limit);
+        drop(state);
+        drop(gone);
+        Some(Loading { windows: Arc::clone(self), extent: window, content: Some(content) })
     }
 
     /// Forgets all windows before a position.
     pub(crate) fn trim(&self, upto: u64) {
         let mut state = self.state.lock();
-        let mut bytes = state.bytes;
-        state.held.retain(|(start, held)| {
-            let keeps = *start >= upto;
-            bytes -= if keeps { 0 } else { held.len() as u64 };
-            keeps
-        });
-        state.bytes = bytes;
+        let kept = state.held.split_off(&upto);
+        let gone = std::mem::replace(&mut state.held, kept);
+        state.order.retain(|start| *start >= upto);
+        state.bytes -= gone.values().map(|window| window.len).sum::<u64>();
     }
 
     /// Bytes held.
     pub(crate) fn bytes(&self) -> u64 {
         self.state.lock().bytes
+    }
+
+    /// The most bytes held.
+    pub(crate) fn limit(&self) -> u64 {
+        self.limit
+    }
+
+    fn forget(&self, start: u64, content: &watch::Sender<Option<Bytes>>) {
+        let mut state = self.state.lock();
+        // It may have been pushed out and read anew by somebody else.
+        let same = |window: &Window| content.subscribe().same_channel(&window.content);
+        if state.held.get(&start).is_some_and(same) {
+            state.remove(start);
+        }
+    }
+}
+
+impl State {
+    /// Counts a span that is asked for; true when its window should be read whole.
+    fn is_worthwhile(&mut self, window: u64, len: u64) -> bool {
+        let index = self.counted.iter().position(|(start, _)| *start == window);
+        let before = index.and_then(|index| self.counted.remove(index)).map_or(0, |(_, bytes)| bytes);
+        let bytes = before.saturating_add(len);
+        if bytes >= WORTHWHILE_BYTES {
+            return true;
+        }
+        if self.counted.len() == COUNTED_WINDOWS {
+            self.counted.pop_front();
+        }
+        self.counted.push_back((window, bytes));
+        false
+    }
+
+    /// Adds a window; returns those that had to make room for it.
+    fn insert(
+        &mut self,
+        window: Range<u64>,
+        content: watch::Receiver<Option<Bytes>>,
+        asked: u64,
+        limit: u64,
+    ) -> Vec<Window> {
+        let len = window.end - window.start;
+        let mut gone = Vec::new();
+        while self.bytes.saturating_add(len) > limit
+            && let Some(start) = self.least_useful()
+        {
+            gone.extend(self.remove(start));
+        }
+        self.bytes += len;
+        self.order.push_back(window.start);
+        self.held.insert(window.start, Window { len, content, asked });
+        gone
+    }
+
+    /// The oldest window of which all was asked for, or else the oldest.
+    fn least_useful(&self) -> Option<u64> {
+        let used_up = |start: &&u64| {
+            self.held.get(*start).is_some_and(|window| window.asked >= window.len - window.len / 8)
+        };
+        self.order.iter().find(used_up).or_else(|| self.order.front()).copied()
+    }
+
+    fn remove(&mut self, start: u64) -> Option<Window> {
+        let window = self.held.remove(&start)?;
+        self.order.retain(|held| *held != start);
+        self.bytes -= window.len;
+        Some(window)
+    }
+}
+
+impl Loading {
+    /// Where the window will be, once it is read.
+    pub(crate) fn watch(&self) -> Option<watch::Receiver<Option<Bytes>>> {
+        self.content.as_ref().map(watch::Sender::subscribe)
+    }
+
+    /// Hands the window to all who wait for it.
+    pub(crate) fn finish(mut self, bytes: Bytes) {
+        if let Some(content) = self.content.take() {
+            content.send_replace(Some(bytes));
+        }
+    }
+}
+
+impl Drop for Loading {
+    fn drop(&mut self) {
+        if let Some(content) = self.content.take() {
+            self.windows.forget(self.extent.start, &content);
+        }
     }
 }
 
@@ -119,47 +221,87 @@ impl Windows {
 mod tests {
     use super::*;
 
+    const PIECE: u64 = WORTHWHILE_BYTES / 4;
+
+    fn window(number: u64) -> Range<u64> {
+        number * WINDOW_BYTES..(number + 1) * WINDOW_BYTES
+    }
+
+    fn content(source: Source) -> Option<Bytes> {
+        match source {
+            Source::Held(content) => content.borrow().clone(),
+            other => panic!("not held: {other:?}"),
+        }
+    }
+
+    fn load(windows: &Arc<Windows>, number: u64) {
+        let loading = windows.expect(window(number), WORTHWHILE_BYTES).expect("nobody has it");
+        loading.finish(Bytes::from(vec![u8::try_from(number).expect("small")]));
+    }
+
+    fn is_held(windows: &Windows, number: u64) -> bool {
+        windows.state.lock().held.contains_key(&window(number).start)
+    }
+
     #[test]
-    fn a_window_is_worth_reading_once_enough_of_it_was_wanted() {
-        let windows = Windows::new(1 << 30);
-        let piece = u32::try_from(WORTHWHILE_BYTES / 4).expect("small");
-        let asked: Vec<bool> = (0..5).map(|n| windows.is_worthwhile(n * 100_000, piece)).collect();
-        assert_eq!(asked, [false, false, false, true, false], "and is counted anew after it was read");
-        assert!(!windows.is_worthwhile(WINDOW_BYTES, piece), "another window has its own count");
+    fn a_window_is_worth_reading_once_enough_of_it_was_asked_for() {
+        let windows = Arc::new(Windows::new(1 << 30));
+        for _ in 0..3 {
+            assert!(matches!(windows.ask(window(0), PIECE), Source::Alone));
+        }
+        assert!(matches!(windows.ask(window(1), PIECE), Source::Alone), "another window has its own count");
+        let Source::Read(loading) = windows.ask(window(0), PIECE) else { panic!("worth it now") };
+        assert_eq!(content(windows.ask(window(0), 1)), None, "the second waits for the first");
+        loading.finish(Bytes::from_static(b"all"));
+        assert_eq!(content(windows.ask(window(0), 1)), Some(Bytes::from_static(b"all")));
+        assert_eq!(windows.bytes(), WINDOW_BYTES);
+    }
+
+    #[test]
+    fn what_will_be_wanted_is_read_ahead_when_it_is_much_and_nobody_has_it() {
+        let windows = Arc::new(Windows::new(1 << 30));
+        assert!(windows.expect(window(0), WORTHWHILE_BYTES - 1).is_none());
+        let loading = windows.expect(window(0), WORTHWHILE_BYTES).expect("worth it");
+        assert!(windows.expect(window(0), WORTHWHILE_BYTES).is_none(), "being read");
+        let Source::Held(waiting) = windows.ask(window(0), 1) else { panic!("being read") };
+        drop(loading);
+        assert!(waiting.has_changed().is_err(), "who waits hears that it was given up");
+        assert_eq!(windows.bytes(), 0);
+        assert!(windows.expect(window(0), WORTHWHILE_BYTES).is_some(), "and the next one may try");
+    }
+
+    #[test]
+    fn a_window_that_was_given_up_late_does_not_take_its_successor_along() {
+        let windows = Arc::new(Windows::new(WINDOW_BYTES));
+        let slow = windows.expect(window(0), WORTHWHILE_BYTES).expect("worth it");
+        load(&windows, 1);
+        load(&windows, 0);
+        drop(slow);
+        assert_eq!(content(windows.ask(window(0), 1)), Some(Bytes::from_static(&[0])));
     }
 
     #[test]
     fn only_so_many_windows_are_counted() {
-        let windows = Windows::new(0);
-        let piece = u32::try_from(WORTHWHILE_BYTES - 1).expect("small");
-        for window in 0..=COUNTED_WINDOWS as u64 {
-            assert!(!windows.is_worthwhile(window * WINDOW_BYTES, piece));
+        let windows = Arc::new(Windows::new(0));
+        for number in 0..=COUNTED_WINDOWS as u64 {
+            assert!(matches!(windows.ask(window(number), WORTHWHILE_BYTES - 1), Source::Alone));
         }
-        assert!(!windows.is_worthwhile(0, piece), "the first was forgotten");
-        assert!(windows.is_worthwhile(2 * WINDOW_BYTES, piece));
+        assert!(matches!(windows.ask(window(0), PIECE), Source::Alone), "the first was forgotten");
+        assert!(matches!(windows.ask(window(2), PIECE), Source::Read(_)));
     }
 
     #[test]
-    fn answers_what_lies_within_and_forgets_the_oldest() {
-        let windows = Windows::new(250);
-        for start in [0, 1000, 2000] {
-            windows.put(start, Bytes::from(vec![u8::try_from(start / 1000).expect("small"); 100]));
-        }
-        assert_eq!((windows.get(0, 1), windows.bytes()), (None, 200));
-        assert_eq!(windows.get(1000, 100), Some(Bytes::from(vec![1; 100])));
-        assert_eq!(windows.get(2099, 1), Some(Bytes::from(vec![2])));
-        for (at, len) in [(999, 1), (1099, 2), (u64::MAX, 1), (1000, u32::MAX)] {
-            assert_eq!(windows.get(at, len), None, "{at} {len}");
-        }
-        windows.trim(2000);
-        assert_eq!((windows.get(1000, 1), windows.bytes()), (None, 100));
-        windows.put(2000, Bytes::from_static(b"shorter"));
-        assert_eq!(windows.bytes(), 100, "held once");
-        windows.put(2000, Bytes::from(vec![3; 150]));
-        assert_eq!(
-            (windows.bytes(), windows.get(2149, 1)),
-            (150, Some(Bytes::from(vec![3]))),
-            "the longer one"
-        );
+    fn those_that_were_used_up_make_room_before_those_that_are_old() {
+        let windows = Arc::new(Windows::new(3 * WINDOW_BYTES));
+        (0..3).for_each(|number| load(&windows, number));
+        windows.ask(window(1), WINDOW_BYTES);
+        load(&windows, 3);
+        assert_eq!([0, 1, 2, 3].map(|number| is_held(&windows, number)), [true, false, true, true]);
+        load(&windows, 4);
+        assert_eq!([0, 2, 3, 4].map(|number| is_held(&windows, number)), [false, true, true, true]);
+        assert_eq!(windows.bytes(), 3 * WINDOW_BYTES);
+        windows.trim(window(3).start);
+        assert_eq!([2, 3, 4].map(|number| is_held(&windows, number)), [false, true, true]);
+        assert_eq!(windows.bytes(), 2 * WINDOW_BYTES);
     }
 }

@@ -60,7 +60,7 @@ pub(crate) struct Log {
     pub(crate) settings: Settings,
     pub(crate) metrics: Metrics,
     pub(crate) cache: Cache,
-    pub(crate) windows: Windows,
+    pub(crate) windows: Arc<Windows>,
     pub(crate) segments: Segments,
     pub(crate) pool: Arc<Pool>,
     log_id: u64,

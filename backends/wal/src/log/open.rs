@@ -45,7 +45,7 @@ impl Log {
             segments: segments.map_err(failed)?,
             metrics: Metrics::default(),
             cache: Cache::new(settings.cache_bytes),
-            windows: Windows::new(settings.cache_bytes / WINDOWS_SHARE),
+            windows: Arc::new(Windows::new(settings.cache_bytes / WINDOWS_SHARE)),
             pool,
             log_id: identity.log_id,
             identity: identity.clone(),

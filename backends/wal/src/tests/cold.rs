@@ -1,7 +1,9 @@
 //! Reading what has left the cache of the tail.
 
+use std::path::Path;
+
 use chronik_backend::conformance::{Event, Recorder};
-use chronik_backend::{Append, AppendClass, ReadError, StorageBackend};
+use chronik_backend::{Append, AppendClass, DataRef, ReadError, StorageBackend};
 
 use prometheus_client::encoding::text::encode;
 use prometheus_client::registry::Registry;
@@ -21,10 +23,9 @@ fn cold_reads(backend: &WalBackend) -> u64 {
     line.and_then(|count| count.parse().ok()).expect("the metric")
 }
 
-#[test]
-fn pieces_that_lie_close_to_each_other_cost_few_reads() {
-    let dir = tempfile::tempdir().expect("a directory");
-    let open = || WalBackend::open(options(dir.path(), 8 << 20)).expect("open");
+/// A log of many entries that was closed and opened again, so that nothing of it is in memory.
+fn reopened(dir: &Path) -> (WalBackend, Recorder) {
+    let open = || WalBackend::open(options(dir, 8 << 20)).expect("open");
     let backend = open();
     let recorder = Recorder::default();
     backend.follow(backend.start(), Box::new(recorder.clone())).expect("follow");
@@ -38,8 +39,15 @@ fn pieces_that_lie_close_to_each_other_cost_few_reads() {
     let backend = open();
     let recorder = Recorder::default();
     backend.follow(backend.start(), Box::new(recorder.clone())).expect("follow");
+    assert_eq!(recorder.committed().len() as u64, ENTRIES);
+    (backend, recorder)
+}
+
+#[test]
+fn pieces_that_lie_close_to_each_other_cost_few_reads() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let (backend, recorder) = reopened(dir.path());
     let committed = recorder.committed();
-    assert_eq!(committed.len() as u64, ENTRIES);
     for offset in [0, 1] {
         // Every other entry, then those between: as two readers of two partitions do.
         for (n, committed) in (0..).zip(&committed).skip(offset).step_by(2) {
@@ -58,4 +66,24 @@ fn pieces_that_lie_close_to_each_other_cost_few_reads() {
         let gone = block_on(backend.read(committed.data));
         assert!(matches!(gone, Err(ReadError::NotFound { .. })), "{gone:?}");
     }
+}
+
+#[test]
+fn what_was_announced_and_what_several_want_is_read_once() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let (backend, recorder) = reopened(dir.path());
+    let spans: Vec<DataRef> = recorder.committed().iter().map(|committed| committed.data).collect();
+    // Within the first window, of which a quarter is announced. It was announced twice, and is wanted by all at once.
+    let spans = &spans[..16];
+    backend.expect(spans);
+    backend.expect(spans);
+    let wanted = std::thread::scope(|scope| {
+        let readers: Vec<_> =
+            spans.iter().map(|data| scope.spawn(|| block_on(backend.read(*data)).expect("read"))).collect();
+        readers.into_iter().map(|reader| reader.join().expect("a reader")).collect::<Vec<_>>()
+    });
+    for (n, bytes) in (0..).zip(wanted) {
+        assert_eq!(bytes, pattern(n, LEN));
+    }
+    assert_eq!(cold_reads(&backend), 1);
 }

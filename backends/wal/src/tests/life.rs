@@ -347,7 +347,7 @@ impl Model {
             if promised.get(number).is_some_and(|(_, before)| *before != position) {
                 return Err(format!("entry {token} moved to {position}"));
             }
-            let read = crate::backend::read(&life.log, committed.data);
+            let read = crate::cold::read_alone(&life.log, committed.data);
             if !read.as_ref().is_ok_and(|read| *read == data) {
                 return Err(format!(
                     "data of {token} is not what was written: {:?}",

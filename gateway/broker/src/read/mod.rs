@@ -50,6 +50,15 @@ pub struct Records {
     pub last_stable_offset: Offset,
 }
 
+/// How far a read came within one part.
+#[derive(Clone, Copy, Debug)]
+struct Step {
+    /// Where the next read starts.
+    next: Offset,
+    /// Whether anything was not in memory.
+    cold: bool,
+}
+
 impl Broker {
     /// Reads whole batches from the one that holds `from` on. There are none at the end of the partition, and when the
     /// first is too large and not wanted.
@@ -61,17 +70,24 @@ impl Broker {
         let limit = self.check_range(partition, request)?;
         let mut gather = Gather::default();
         let mut next = request.from;
+        let mut cold = false;
         while next < limit && gather.bytes() < request.max_bytes.max(1) {
             let left = request.max_bytes - gather.bytes().min(request.max_bytes);
             let first = gather.batches() == 0;
             let step =
                 self.read_part(partition, next, limit, left, first && request.min_one_batch, &mut gather);
             match step.await {
-                Ok(Some(read_to)) => next = read_to,
+                Ok(Some(step)) => {
+                    next = step.next;
+                    cold |= step.cold;
+                }
                 Ok(None) => break,
                 Err(_) if gather.batches() > 0 => break,
                 Err(error) => return Err(self.explain(partition, request.from, error)),
             }
+        }
+        if cold && next < limit {
+            self.read_ahead(partition, next, gather.bytes()).await;
         }
         self.core.metrics.fetched_bytes.inc_by(u64::try_from(gather.bytes()).unwrap_or(u64::MAX));
         self.core.metrics.fetched_batches.inc_by(gather.batches());
@@ -103,7 +119,16 @@ impl Broker {
         })
     }
 
-    /// Reads from one part; returns where the next read starts, or `None` when nothing more may be added.
+    /// Has storage begin with what a reader who goes on will want next: as much as it got now.
+    async fn read_ahead(&self, partition: &Partition, next: Offset, bytes: usize) {
+        let max = u64::try_from(bytes).unwrap_or(u64::MAX);
+        // Why something cannot be found is told to whoever asks for it.
+        if let Ok(Some((_, entries))) = self.search(partition, next, &mut Selection::Bytes { max }).await {
+            self.expect(&entries);
+        }
+    }
+
+    /// Reads from one part; `None` when nothing more may be added.
     async fn read_part(
         &self,
         partition: &Arc<Partition>,
@@ -112,7 +137,7 @@ impl Broker {
         max_bytes: usize,
         take_first: bool,
         gather: &mut Gather,
-    ) -> Result<Option<Offset>, ReadError> {
+    ) -> Result<Option<Step>, ReadError> {
         let max = u64::try_from(max_bytes).unwrap_or(u64::MAX);
         let Some((_, mut entries)) = self.search(partition, from, &mut Selection::Bytes { max }).await?
         else {
@@ -130,30 +155,31 @@ impl Broker {
             return Err(ReadError::index(from, None));
         }
         let epoch = partition.leader_epoch();
-        let mut next = None;
+        let mut step = None;
         let mut rest = entries.as_slice();
+        let mut cold = false;
         while let Some((entry, after)) = rest.split_first() {
-            let batches = match self.backend.cached(entry.data()) {
-                Some(bytes) => {
-                    self.add(entry, &bytes, epoch, gather)?;
-                    next = Some(entry.next_offset());
-                    rest = after;
-                    continue;
-                }
-                None => self.cold_batches(rest).await,
-            };
-            let batches = match batches {
+            if let Some(bytes) = self.backend.cached(entry.data()) {
+                self.add(entry, &bytes, epoch, gather)?;
+                step = Some(Step { next: entry.next_offset(), cold });
+                rest = after;
+                continue;
+            }
+            if !std::mem::replace(&mut cold, true) {
+                self.expect(rest);
+            }
+            let batches = match self.cold_batches(rest).await {
                 Ok(batches) => batches,
-                Err(_) if next.is_some() => return Ok(next),
+                Err(_) if step.is_some() => return Ok(step),
                 Err(error) => return Err(error),
             };
             for (entry, bytes) in rest.iter().zip(&batches) {
                 self.add(entry, bytes, epoch, gather)?;
-                next = Some(entry.next_offset());
+                step = Some(Step { next: entry.next_offset(), cold });
             }
             rest = rest.get(batches.len()..).unwrap_or_default();
         }
-        Ok(next)
+        Ok(step)
     }
 
     fn add(
