@@ -7,6 +7,8 @@
 mod bind;
 mod connection;
 mod handlers;
+#[cfg(feature = "in-process")]
+pub mod in_process;
 mod listener;
 mod server;
 mod stack;

@@ -46,6 +46,18 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ),
     ("chronik-harness", &["chronik-types", "chronik-wire"]),
     ("chronik-torture", &["chronik-types", "chronik-wire", "chronik-harness"]),
+    (
+        "chronik-instructions",
+        &[
+            "chronik-types",
+            "chronik-wire",
+            "chronik-config",
+            "chronik-backend",
+            "chronik-state",
+            "chronik-broker",
+            "chronik-server",
+        ],
+    ),
 ];
 
 /// Only the composition root may know which backends there are.

@@ -1,7 +1,7 @@
 //! Storage in memory: a real implementation for tests and simulation, and the only storage double.
 //!
-//! One lock gives the order. One thread commits: it takes what is queued, makes it part of the journal, and calls the
-//! follower, so calls come one at a time and in order. Segments are virtual and roll by bytes, so that sealing and
+//! One lock gives the order. One thread commits (or the caller, [`MemoryBackend::by_hand`]): it takes what is queued,
+//! makes it part of the journal, and calls the follower, so calls come one at a time and in order. Segments are virtual and roll by bytes, so that sealing and
 //! trimming work as on a disk. Nothing outlives the process, except into the backend that [`Faults::cut_power`] or
 //! [`Faults::restart`] hands back. [`Faults`] makes it fail, wait or lose power; `journal` holds the data.
 
@@ -12,6 +12,7 @@ mod state;
 mod tests;
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -52,7 +53,6 @@ pub struct MemoryBackend {
     shared: Arc<Shared>,
 }
 
-#[derive(Debug)]
 struct Shared {
     options: MemoryOptions,
     state: Mutex<State>,
@@ -60,6 +60,24 @@ struct Shared {
     work: Condvar,
     /// Wakes futures that wait for a change of `state`.
     changed: Notify,
+    /// The follower of a backend that commits by hand.
+    by_hand: Option<Mutex<Option<Box<dyn Follower>>>>,
+}
+
+impl fmt::Debug for Shared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Shared").field("options", &self.options).finish_non_exhaustive()
+    }
+}
+
+/// What there was to do for whoever commits.
+enum Turn {
+    /// A group was delivered; there may be more.
+    Committed,
+    /// Nothing, for now.
+    Idle,
+    /// Nothing, for good.
+    Ended,
 }
 
 impl MemoryBackend {
@@ -68,12 +86,35 @@ impl MemoryBackend {
         Self::over(options, Journal::default(), BTreeMap::new())
     }
 
+    /// An empty one without a thread: it commits where and when [`MemoryBackend::commit`] is called, so that a program of
+    /// one thread always does the same in the same order.
+    pub fn by_hand(options: MemoryOptions) -> Self {
+        let state = State::new(Journal::default(), BTreeMap::new());
+        Self { shared: Arc::new(Shared::new(options, state, Some(Mutex::default()))) }
+    }
+
+    /// Commits what is queued, in groups, and calls the follower here; whether there was anything. For a backend made
+    /// [`by_hand`](Self::by_hand), once it is followed; any other commits by itself.
+    pub fn commit(&self) -> bool {
+        let Some(mut follower) = self.shared.by_hand.as_ref().and_then(|follower| follower.lock().take())
+        else {
+            return false;
+        };
+        let mut committed = false;
+        let mut state = self.shared.state.lock();
+        while let Turn::Committed = self.shared.turn(&mut state, follower.as_mut()) {
+            committed = true;
+        }
+        drop(state);
+        if let Some(place) = &self.shared.by_hand {
+            *place.lock() = Some(follower);
+        }
+        committed
+    }
+
     /// One that starts with what an earlier one left.
     fn over(options: MemoryOptions, journal: Journal, objects: BTreeMap<ObjectName, Bytes>) -> Self {
-        let state = State::new(journal, objects);
-        let shared =
-            Shared { options, state: Mutex::new(state), work: Condvar::new(), changed: Notify::new() };
-        Self { shared: Arc::new(shared) }
+        Self { shared: Arc::new(Shared::new(options, State::new(journal, objects), None)) }
     }
 
     /// The handle that makes it fail, wait or lose power.
@@ -106,6 +147,10 @@ impl StorageBackend for MemoryBackend {
         if state.phase == Phase::Opened {
             state.phase = Phase::Running;
             drop(state);
+            if let Some(place) = &self.shared.by_hand {
+                *place.lock() = Some(follower);
+                return Ok(end);
+            }
             let shared = Arc::clone(&self.shared);
             let spawned =
                 std::thread::Builder::new().name("memory-commit".into()).spawn(move || shared.run(follower));
@@ -253,25 +298,43 @@ impl Objects for MemoryBackend {
 }
 
 impl Shared {
+    fn new(options: MemoryOptions, state: State, by_hand: Option<Mutex<Option<Box<dyn Follower>>>>) -> Self {
+        let (state, work, changed) = (Mutex::new(state), Condvar::new(), Notify::new());
+        Self { options, state, work, changed, by_hand }
+    }
+
     /// The committing thread: one group after the other until the backend stops.
     fn run(&self, mut follower: Box<dyn Follower>) {
         let mut state = self.state.lock();
         loop {
-            match state.phase {
-                Phase::Stopped => return,
-                Phase::Closing if state.queue.is_empty() => return self.stop(&mut state),
-                Phase::Opened | Phase::Running | Phase::Closing => {}
+            match self.turn(&mut state, follower.as_mut()) {
+                Turn::Committed => {}
+                Turn::Idle => self.work.wait(&mut state),
+                Turn::Ended => return,
             }
-            if state.queue.is_empty() || state.plan.held() {
-                self.work.wait(&mut state);
-                continue;
-            }
-            if state.plan.write_fault() {
-                return self.stop(&mut state);
-            }
-            let step = state.commit(self.options.segment_bytes);
-            MutexGuard::unlocked(&mut state, || step.deliver(follower.as_mut()));
         }
+    }
+
+    /// Commits one group, if there is one.
+    fn turn(&self, state: &mut MutexGuard<'_, State>, follower: &mut dyn Follower) -> Turn {
+        match state.phase {
+            Phase::Stopped => return Turn::Ended,
+            Phase::Closing if state.queue.is_empty() => {
+                self.stop(state);
+                return Turn::Ended;
+            }
+            Phase::Opened | Phase::Running | Phase::Closing => {}
+        }
+        if state.queue.is_empty() || state.plan.held() {
+            return Turn::Idle;
+        }
+        if state.plan.write_fault() {
+            self.stop(state);
+            return Turn::Ended;
+        }
+        let step = state.commit(self.options.segment_bytes);
+        MutexGuard::unlocked(state, || step.deliver(follower));
+        Turn::Committed
     }
 
     fn stop(&self, state: &mut State) {

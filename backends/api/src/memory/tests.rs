@@ -149,3 +149,16 @@ fn a_power_cut_keeps_any_subset_of_objects_on_their_way() {
         assert_eq!(block_on(after.list("checkpoint")).expect("list"), expected);
     }
 }
+
+#[test]
+fn commits_by_hand_happen_where_they_are_asked_for() {
+    let backend = MemoryBackend::by_hand(options());
+    assert!(!backend.commit(), "nobody follows yet");
+    let recorder = followed(&backend);
+    backend.append(append(1)).unwrap();
+    backend.append(append(2)).unwrap();
+    assert!(recorder.entries().is_empty());
+    assert!(backend.commit());
+    assert_eq!(tokens(&recorder), [1, 2]);
+    assert!(!backend.commit());
+}
