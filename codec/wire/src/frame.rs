@@ -53,12 +53,19 @@ pub enum FrameError {
 /// # Errors
 /// [`FrameError`] as soon as the length shows it, before the frame has arrived.
 pub fn next_frame(buffer: &mut BytesMut, limit: usize) -> Result<Option<Bytes>, FrameError> {
-    let Some(length) = claimed_length(buffer, limit)? else { return Ok(None) };
-    if buffer.len() < PREFIX.saturating_add(length) {
-        return Ok(None);
-    }
+    let Some(length) = complete_frame(buffer, limit)? else { return Ok(None) };
     buffer.advance(PREFIX);
     Ok(Some(buffer.split_to(length).freeze()))
+}
+
+/// The length of the frame at the start of the buffer, without its prefix, once all of it is there. Takes nothing; the
+/// limits are those of [`next_frame`].
+///
+/// # Errors
+/// [`FrameError`] as soon as the length shows it, before the frame has arrived.
+pub fn complete_frame(buffer: &[u8], limit: usize) -> Result<Option<usize>, FrameError> {
+    let length = claimed_length(buffer, limit)?;
+    Ok(length.filter(|length| buffer.len() >= PREFIX.saturating_add(*length)))
 }
 
 fn claimed_length(buffer: &[u8], limit: usize) -> Result<Option<usize>, FrameError> {

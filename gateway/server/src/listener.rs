@@ -1,6 +1,10 @@
 //! Accepting connections of one listener, within the limits.
 
+#[cfg(test)]
+mod tests;
+
 use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -68,18 +72,11 @@ where
         }
     }
 
-    fn admit(&self, stream: TcpStream, peer: std::net::SocketAddr, place: Place) {
+    fn admit(&self, stream: TcpStream, peer: SocketAddr, place: Place) {
         let shared = &self.shared;
         match place.take(peer.ip()) {
             Ok(permit) => {
-                shared.tasks.spawn(serve(
-                    stream,
-                    peer,
-                    permit,
-                    self.stack.clone(),
-                    self.listener.clone(),
-                    shared.clone(),
-                ));
+                shared.tasks.spawn(self.serve(stream, peer, permit));
             }
             Err(refusal) => {
                 shared.metrics.refused(&self.listener.name);
@@ -87,36 +84,36 @@ where
             }
         }
     }
-}
 
-async fn serve<S>(
-    stream: TcpStream,
-    peer: std::net::SocketAddr,
-    permit: ConnectionPermit,
-    stack: S,
-    listener: Arc<Listener>,
-    shared: Arc<Shared>,
-) where
-    S: Service<Call, Response = Reply, Error = std::convert::Infallible>,
-    S::Future: Unpin,
-{
-    let _open = shared.metrics.opened(&listener.name);
-    // Without it, an answer of two small writes would wait for the client's delayed acknowledgement.
-    if let Err(error) = stream.set_nodelay(true) {
-        tracing::debug!(%peer, %error, "cannot set TCP_NODELAY");
+    /// The task of a connection. There are many of them, so it owns what it needs once, and no more.
+    pub(crate) fn serve(
+        &self,
+        stream: TcpStream,
+        peer: SocketAddr,
+        permit: ConnectionPermit,
+    ) -> impl Future<Output = ()> + Send + use<S> {
+        let shared = Arc::clone(&self.shared);
+        let open = shared.metrics.opened(&self.listener.name);
+        // Without it, an answer of two small writes would wait for the client's delayed acknowledgement.
+        if let Err(error) = stream.set_nodelay(true) {
+            tracing::debug!(%peer, %error, "cannot set TCP_NODELAY");
+        }
+        let id = shared.next_id.fetch_add(1, Ordering::Relaxed);
+        let closing = shared.stopping.child_token();
+        let facts = Arc::new(Connection::new(id, peer, Arc::clone(&self.listener), closing));
+        let mut driver = Driver::new(
+            stream,
+            Arc::clone(&facts),
+            Arc::clone(&shared.settings),
+            shared.memory.clone(),
+            self.stack.clone(),
+            Arc::clone(&shared.clock),
+        );
+        async move {
+            let ended = driver.serve().await;
+            shared.metrics.closed(ended.name());
+            shared.log.tell(facts.peer, &facts.listener.name, &ended);
+            drop((open, permit));
+        }
     }
-    let id = shared.next_id.fetch_add(1, Ordering::Relaxed);
-    let facts = Arc::new(Connection::new(id, peer, Arc::clone(&listener), shared.stopping.child_token()));
-    let driver = Driver::new(
-        stream,
-        facts,
-        Arc::clone(&shared.settings),
-        shared.memory.clone(),
-        stack,
-        Arc::clone(&shared.clock),
-    );
-    let ended = driver.run().await;
-    shared.metrics.closed(ended.name());
-    shared.log.tell(peer, &listener.name, &ended);
-    drop(permit);
 }

@@ -106,12 +106,14 @@ where
         }
     }
 
-    /// Serves the connection until it ends, and says why it did.
-    pub(crate) async fn run(mut self) -> Ended {
+    /// Serves the connection until it ends, and says why it did. By reference, because a future that owned the connection
+    /// would hold it twice: as its argument, and where it is used.
+    pub(crate) async fn serve(&mut self) -> Ended {
         let ended = poll_fn(|cx| self.poll(cx)).await;
         self.pipeline.clear();
         if ended.leaves_a_reader() {
-            linger::close(&mut self.io).await;
+            // Boxed, so that connections that go on do not hold the room for it.
+            Box::pin(linger::close(&mut self.io)).await;
         }
         ended
     }

@@ -145,6 +145,10 @@ where
             self.answer_bytes += size_of_answer(reply);
         }
         self.request_bytes += request_bytes;
+        if self.slots.capacity() == 0 {
+            // Most connections never have more than one; four would be the default.
+            self.slots.reserve_exact(1);
+        }
         self.slots.push_back(Slot { asked, request_bytes, state });
     }
 }

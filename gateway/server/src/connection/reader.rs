@@ -1,4 +1,5 @@
-//! Reading frames: four bytes of length, then that many bytes, which are handed on without a copy.
+//! Reading frames: four bytes of length, then that many bytes. Large frames are handed on without a copy; a small one is
+//! copied, so that a request that waits, and holds some text of its frame, does not hold the whole buffer.
 //!
 //! The length is a claim of the client, so memory grows with what has really arrived, unless the connection has sent
 //! frames of that size before. Memory is reserved from [`RequestMemory`] before the bulk of a large frame is read; while
@@ -9,10 +10,10 @@ use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use bytes::{BufMut, Bytes, BytesMut};
+use bytes::{Buf, BufMut, Bytes, BytesMut};
 use chronik_policy::Reservation;
 use chronik_wire::api;
-use chronik_wire::frame::{FrameError, next_frame};
+use chronik_wire::frame::{FrameError, complete_frame};
 use chronik_wire::wellformed::allowed_memory;
 use tokio::io::AsyncRead;
 use tokio_util::io::poll_read_buf;
@@ -22,6 +23,8 @@ use super::timeouts::Owed;
 
 /// The most that one read asks for when no frame has told its length yet.
 const LARGEST_CHUNK: usize = 1024 * 1024 + SMALL_FRAME;
+/// Frames up to this size are copied out of the buffer, which is used again; larger ones take their part of it along.
+const COPIED: usize = 4 * 1024;
 /// A frame that is larger than any before grows by at least this much at a time.
 const SMALLEST_GROWTH: usize = 64 * 1024;
 /// The length in front of each frame.
@@ -141,9 +144,8 @@ impl FrameReader {
 
     /// Makes room to read the start of a frame, and says how much to read.
     fn begin(&mut self) -> usize {
-        let room = self.buffer.capacity() - self.buffer.len();
-        if room >= SMALL_FRAME {
-            return room;
+        if self.buffer.capacity() - self.buffer.len() >= SMALL_FRAME || self.buffer.try_reclaim(SMALL_FRAME) {
+            return self.buffer.capacity() - self.buffer.len();
         }
         let usual = (self.largest_seen + PREFIX).clamp(SMALL_FRAME, LARGEST_CHUNK);
         // When memory is short, a new frame gets no more than the little that is not counted.
@@ -209,8 +211,16 @@ impl FrameReader {
 
     /// The frame at the start of the buffer, if it is complete.
     fn cut(&mut self) -> Result<Option<Frame>, FrameError> {
-        let Some(bytes) = next_frame(&mut self.buffer, self.max_frame)? else {
+        let Some(length) = complete_frame(&self.buffer, self.max_frame)? else {
             return Ok(None);
+        };
+        self.buffer.advance(PREFIX);
+        let bytes = if length <= COPIED {
+            let copy = Bytes::copy_from_slice(self.buffer.get(..length).unwrap_or_default());
+            self.buffer.advance(length);
+            copy
+        } else {
+            self.buffer.split_to(length).freeze()
         };
         self.largest_seen = self.largest_seen.max(bytes.len());
         Ok(Some(Frame { bytes, reservation: self.reserved.take() }))

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::future::Future;
 use std::net::SocketAddr;
 
-use bytes::BufMut;
+use bytes::{BufMut, Bytes};
 use chronik_policy::{Answer, CloseReason, Listener, Reservation};
 use chronik_types::{ErrorCode, TimestampMs};
 use chronik_wire::response::encode_response;
@@ -142,8 +142,8 @@ fn connect(settings: ConnectionSettings) -> Peer {
     let peer = SocketAddr::from(([127, 0, 0, 1], 50_000));
     let facts = Arc::new(Connection::new(1, peer, Arc::new(listener), stopping.child_token()));
     let clock = Arc::new(TokioClock(tokio::time::Instant::now()));
-    let driver = Driver::new(server, facts, Arc::new(settings), memory.clone(), script.clone(), clock);
-    Peer { io, script, memory, stopping, task: tokio::spawn(driver.run()) }
+    let mut driver = Driver::new(server, facts, Arc::new(settings), memory.clone(), script.clone(), clock);
+    Peer { io, script, memory, stopping, task: tokio::spawn(async move { driver.serve().await }) }
 }
 
 fn request(id: i32, instruction: u8, padding: usize) -> Vec<u8> {
@@ -422,4 +422,22 @@ async fn an_idle_connection_holds_no_buffer() {
     let mut cx = Context::from_waker(std::task::Waker::noop());
     assert!(reader.poll_frame(&mut server, &mut cx).is_pending());
     assert_eq!(reader.capacity(), 0);
+}
+
+#[tokio::test]
+async fn a_small_frame_holds_no_more_memory_than_it_needs() {
+    let (mut client, mut server) = duplex(64 * 1024);
+    let mut reader = FrameReader::new(1024 * 1024, RequestMemory::new(1024 * 1024));
+    let requests: Vec<u8> = (0..3).flat_map(|id| request(id, NOW, 100)).collect();
+    client.write_all(&requests).await.unwrap();
+    let mut frames = Vec::new();
+    for _ in 0..3 {
+        match poll_fn(|cx| reader.poll_frame(&mut server, cx)).await.unwrap() {
+            Incoming::Frame(frame) => frames.push(frame.bytes),
+            Incoming::End => panic!("there are three"),
+        }
+    }
+    let expected: Vec<_> = (0..3).map(|id| request(id, NOW, 100).split_off(4)).collect();
+    assert_eq!(frames, expected);
+    assert!(frames.iter().all(Bytes::is_unique), "each has memory of its own");
 }

@@ -34,11 +34,12 @@ impl ResponseWriter {
         let length = answer.wire_len();
         self.counted.iter_mut().for_each(|(behind, _)| *behind += length);
         self.counted.extend(answer.reservation.map(|reservation| (0, reservation)));
-        for piece in answer.segments.into_vec() {
-            if !piece.is_empty() {
-                self.unsent += piece.len();
-                self.pieces.push_back(piece);
-            }
+        self.unsent += length;
+        if self.pieces.is_empty() {
+            // Takes over the memory of the list.
+            self.pieces = answer.segments.into_vec().into();
+        } else {
+            self.pieces.extend(answer.segments.into_vec());
         }
     }
 
@@ -64,9 +65,10 @@ impl ResponseWriter {
             *sent += written;
             self.advance(written);
         }
-        // Given back, so that an idle connection holds no queue of the size of its largest response.
-        if self.pieces.capacity() > FEW {
-            self.pieces = VecDeque::new();
+        // Given back: an idle connection holds nothing.
+        self.pieces = VecDeque::new();
+        if self.counted.is_empty() {
+            self.counted = VecDeque::new();
         }
         Poll::Ready(Ok(()))
     }

@@ -61,7 +61,7 @@ pub(crate) type ReplyFuture = Pin<Box<dyn Future<Output = Reply> + Send>>;
 type Handler = fn(Arc<Context>, Call) -> ReplyFuture;
 
 /// The handler of an API. What the table of supported APIs lists has one, and nothing else has.
-fn handler_of(key: i16) -> Option<Handler> {
+pub(crate) fn handler_of(key: i16) -> Option<Handler> {
     Some(match ApiKey::try_from(key).ok()? {
         ApiKey::Produce => |context, call| Box::pin(produce::answer(context, call)),
         ApiKey::Fetch => |context, call| Box::pin(fetch::answer(context, call)),
