@@ -69,8 +69,8 @@ pub struct BenchArgs {
     #[arg(long, value_name = "MS", default_value_t = 0)]
     pub linger_ms: u64,
     /// Records in a second, sent when they are due whether or not answers came (open loop); latency counts from then.
-    #[arg(long, value_name = "RECORDS/S")]
-    pub rate_limit: Option<f64>,
+    #[arg(long, value_name = "RECORDS/S", value_parser = clap::value_parser!(u64).range(1..=100_000_000))]
+    pub rate_limit: Option<u64>,
     /// Keys of the records.
     #[arg(long, value_enum, default_value_t = KeyPattern::None)]
     pub key_pattern: KeyPattern,
@@ -216,7 +216,8 @@ mod tests {
 
     #[test]
     fn durations_are_read_with_their_units() {
-        for (text, ms) in [("500ms", 500), ("60s", 60_000), ("2m", 120_000), ("1h", 3_600_000), ("1.5", 1500)] {
+        for (text, ms) in [("500ms", 500), ("60s", 60_000), ("2m", 120_000), ("1h", 3_600_000), ("1.5", 1500)]
+        {
             assert_eq!(parse_duration(text), Ok(Duration::from_millis(ms)), "{text}");
         }
         for wrong in ["", "s", "-1s", "5d", "1e400s"] {

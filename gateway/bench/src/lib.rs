@@ -4,7 +4,25 @@
 //! before the run. Read [`BenchArgs`] for what can be asked, [`Report`] for what is answered.
 
 mod args;
+mod cluster;
+mod compare;
+mod control;
+mod cpu;
+mod engine;
+mod error;
+mod fetcher;
+mod frames;
+mod ledger;
+mod meter;
+mod modes;
+mod payload;
 mod report;
+mod run;
+mod schedule;
+mod watch;
 
 pub use args::{Acks, BenchArgs, Compression, KeyPattern, Mode, PayloadPattern};
+pub use compare::{Class, CompareArgs, Comparison, SolArgs, TableName, compare, sol};
+pub use error::BenchError;
 pub use report::{Latency, Report, SCHEMA_VERSION, Verified};
+pub use run::run;

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use chronik_bench::BenchArgs;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 /// A Kafka gateway in one binary.
@@ -41,6 +42,18 @@ pub(crate) enum Command {
     /// Look into a write-ahead log.
     #[command(subcommand)]
     Log(LogCommand),
+    /// Put load on any Kafka-compatible broker and measure it.
+    Bench(BenchCommand),
+}
+
+/// The load generator. It needs no settings of a gateway.
+#[derive(Debug, Args)]
+pub(crate) struct BenchCommand {
+    // Takes the place of the global --config, whose short form -c is the load generator's concurrency.
+    #[arg(long, hide = true)]
+    pub(crate) config: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) load: BenchArgs,
 }
 
 /// Commands over settings. None of them starts or changes anything.
@@ -92,5 +105,6 @@ const EXAMPLES: &str = "Examples:
   chronik config default > chronik.toml            every setting, with comments
   chronik config import server.properties          move over from a Kafka broker
   chronik log dump ./chronik-data                  what is in the log
+  chronik bench -b 127.0.0.1:9092 -t load --create-topic -p 16
 
 Exit codes: 0 stopped as asked, 1 failed, 2 wrong usage, 74 storage failed, 78 settings refused.";

@@ -6,6 +6,7 @@
 
 mod args;
 mod banner;
+mod bench;
 mod config;
 mod dump;
 mod exit;
@@ -33,6 +34,7 @@ fn main() -> ExitCode {
         None | Some(Command::Serve) => serve::run(&arguments.settings),
         Some(Command::Config(command)) => config::run(&command, &arguments.settings),
         Some(Command::Log(LogCommand::Dump { dir, format })) => dump::run(&dir, format),
+        Some(Command::Bench(command)) => bench::run(&command.load),
     };
     exit.into()
 }

@@ -32,7 +32,7 @@ pub use cores::{Cores, pin_current_thread};
 pub use error::SolError;
 pub use report::{Durable, Latency, SpeedOfLight, Stream, Sync};
 use scratch::Scratch;
-pub use text::render;
+pub use text::{NAME_WIDTH, render};
 pub use time::{monotonic_seconds, thread_cpu_seconds};
 
 /// What all programs are told.
@@ -61,6 +61,11 @@ impl Programs {
     pub fn open(settings: Settings) -> Result<Self, SolError> {
         let scratch = Scratch::create(&settings.dir, FILE_BYTES)?;
         Ok(Self { settings, scratch })
+    }
+
+    /// Makes each program that follows measure for this many seconds.
+    pub fn measure_for(&mut self, seconds: f64) {
+        self.settings.seconds = seconds;
     }
 
     /// All programs, one after the other: about 14 times [`Settings::seconds`].

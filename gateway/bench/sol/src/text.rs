@@ -4,6 +4,9 @@ use std::fmt::Write;
 
 use crate::{Latency, SpeedOfLight};
 
+/// Columns of a line before its figures.
+pub const NAME_WIDTH: usize = 56;
+
 /// One line for each program.
 #[must_use]
 pub fn render(found: &SpeedOfLight) -> String {
@@ -63,7 +66,7 @@ struct Lines(String);
 impl Lines {
     fn add(&mut self, what: &str, figures: &str) {
         // Writing to a string cannot fail.
-        let _always = writeln!(self.0, "{what:<56}{figures}");
+        let _always = writeln!(self.0, "{what:<NAME_WIDTH$}{figures}");
     }
 }
 

@@ -1,0 +1,272 @@
+//! Interleaved pairs of runs: A B, B A, A B, … each with the program that shows what the machine allowed meanwhile.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use super::contest::Contest;
+use super::gate::{Circumstances, Fault, judge};
+use super::process;
+use super::side::Side;
+use crate::{BenchError, Report};
+
+/// What one run gave.
+#[derive(Debug)]
+pub(crate) struct Run {
+    pub(crate) report: Report,
+    /// CPU seconds of further load generators beside it.
+    pub(crate) companions_seconds: f64,
+}
+
+impl From<Report> for Run {
+    fn from(report: Report) -> Self {
+        Self { report, companions_seconds: 0.0 }
+    }
+}
+
+/// Runs of both sides right after each other.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct Pair {
+    pub(crate) ours: Report,
+    pub(crate) peer: Option<Report>,
+    /// What the machine allowed, in the unit of the row.
+    pub(crate) limit: Option<f64>,
+    /// Nothing disturbed it.
+    pub(crate) valid: bool,
+}
+
+/// All pairs of a row.
+#[derive(Debug, Default)]
+pub(crate) struct Pairs {
+    pub(crate) pairs: Vec<Pair>,
+    /// Runs that did not count, and why.
+    pub(crate) faults: BTreeMap<Fault, usize>,
+    /// Why there is no figure at all.
+    pub(crate) failure: Option<String>,
+}
+
+impl Pairs {
+    /// The pairs that figures are taken from: the valid ones, or all when none is.
+    pub(crate) fn counted(&self) -> Vec<&Pair> {
+        let valid: Vec<&Pair> = self.pairs.iter().filter(|pair| pair.valid).collect();
+        if valid.is_empty() { self.pairs.iter().collect() } else { valid }
+    }
+
+    /// Valid pairs, and what disturbed the others: `7`, or `0 of 7: client busy`.
+    pub(crate) fn validity(&self) -> String {
+        let valid = self.pairs.iter().filter(|pair| pair.valid).count();
+        let faults: Vec<String> =
+            self.faults.iter().map(|(fault, times)| format!("{fault} {times}x")).collect();
+        match (valid == self.pairs.len(), faults.is_empty()) {
+            (true, true) => valid.to_string(),
+            (true, false) => format!("{valid} (repeated: {})", faults.join(", ")),
+            (false, _) => format!("{valid} of {}: {}", self.pairs.len(), faults.join(", ")),
+        }
+    }
+}
+
+/// Which program stands beside a row, and in which unit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Limit {
+    /// Null broker with frames of 64 KiB, in MB/s.
+    Receive,
+    /// Null broker with a small request on each of 64 connections, in requests/s.
+    SmallRequests,
+    /// Durable broker with frames of 64 KiB, in MB/s.
+    Durable,
+    /// Null broker that sends, in MB/s.
+    Send,
+    /// Ping-pong on the cores of the run, in microseconds.
+    Ping,
+    /// Durable round trip of 4 KiB, in microseconds.
+    DurableRoundTrip,
+}
+
+impl Limit {
+    fn measure(self, contest: &mut Contest<'_>) -> Result<f64, BenchError> {
+        contest.nobody()?;
+        let cores = contest.cores;
+        let programs = contest.programs(PROGRAM_SECONDS)?;
+        let value = match self {
+            Self::Receive => programs.receive(64 << 10).map(|stream| stream.gigabytes_per_second * 1e3),
+            Self::SmallRequests => programs.small_requests().map(|stream| stream.requests_per_second),
+            Self::Durable => programs.durable(64 << 10).map(|durable| durable.gigabytes_per_second * 1e3),
+            Self::Send => programs.send().map(|stream| stream.gigabytes_per_second * 1e3),
+            Self::Ping => programs.ping(cores).map(|latency| latency.p50_us),
+            Self::DurableRoundTrip => programs.durable_round_trip().map(|latency| latency.p50_us),
+        };
+        value.map_err(BenchError::program)
+    }
+}
+
+/// Runs `run` on both sides until enough pairs are valid, or it is clear that they will not be.
+pub(crate) fn measure(
+    contest: &mut Contest<'_>,
+    name: &str,
+    ours: &Side,
+    limit: Limit,
+    run: &mut dyn FnMut(&mut Contest<'_>, &Side) -> Result<Run, BenchError>,
+) -> Result<Pairs, BenchError> {
+    let wanted = contest.args.pairs as usize;
+    let mut found = Pairs::default();
+    let mut attempts = 0;
+    while found.pairs.iter().filter(|pair| pair.valid).count() < wanted && attempts < limit_of(&found, wanted)
+    {
+        let limit = limit.measure(contest)?;
+        let mut sides: Vec<Side> = std::iter::once(ours.clone()).chain(contest.peer()).collect();
+        if attempts % 2 == 1 {
+            sides.reverse();
+        }
+        attempts += 1;
+        let (mut of_ours, mut of_peer, mut valid) = (None, None, true);
+        for side in &sides {
+            match one(contest, side, run, &mut found.faults)? {
+                Ok((report, undisturbed)) => {
+                    valid &= undisturbed;
+                    let slot = if side.address == ours.address { &mut of_ours } else { &mut of_peer };
+                    *slot = Some(report);
+                }
+                Err(failure) => {
+                    contest.failed = true;
+                    found.failure = Some(format!("{}: {failure}", side.name));
+                    return Ok(found);
+                }
+            }
+        }
+        let Some(report) = of_ours else { continue };
+        let pair = Pair { ours: report, peer: of_peer, limit: Some(limit), valid };
+        contest.say(&progress(name, attempts, wanted, &pair));
+        found.pairs.push(pair);
+    }
+    contest.everybody()?;
+    Ok(found)
+}
+
+/// A client that is too slow stays so: more pairs would not help.
+fn limit_of(found: &Pairs, wanted: usize) -> usize {
+    let hopeless = found.faults.contains_key(&Fault::ClientBusy);
+    if hopeless { wanted } else { wanted + wanted / 2 + 1 }
+}
+
+/// A run that counts, or the last of some tries; `Err` inside when there is nothing to count.
+fn one(
+    contest: &mut Contest<'_>,
+    side: &Side,
+    run: &mut dyn FnMut(&mut Contest<'_>, &Side) -> Result<Run, BenchError>,
+    faults: &mut BTreeMap<Fault, usize>,
+) -> Result<Result<(Report, bool), String>, BenchError> {
+    let mut last = Err("no run".to_owned());
+    for _ in 0..TRIES {
+        contest.alone(side)?;
+        let kernel = process::kernel_cpu_seconds();
+        let fault = match run(contest, side) {
+            Ok(run) => {
+                let around = Circumstances {
+                    cores: cores(),
+                    kernel_seconds: process::kernel_cpu_seconds() - kernel,
+                    local: side.pid.is_some(),
+                    companions_seconds: run.companions_seconds,
+                };
+                let fault = judge(&run.report, around);
+                last = match fault {
+                    Some(Fault::Errors) => Err(blame(&run.report)),
+                    Some(Fault::Empty) => Err("nothing was done".to_owned()),
+                    _ => Ok((run.report, fault.is_none())),
+                };
+                fault
+            }
+            Err(error) => {
+                last = Err(describe(&error));
+                Some(Fault::Errors)
+            }
+        };
+        let Some(fault) = fault else { return Ok(last) };
+        *faults.entry(fault).or_default() += 1;
+        if let Err(failure) = &last {
+            let line = format!("  {}: {failure}", side.name);
+            contest.say(&line);
+        }
+        if !fault.passes() {
+            break;
+        }
+    }
+    Ok(last)
+}
+
+fn blame(report: &Report) -> String {
+    match report.verified {
+        Some(verified) if !verified.is_clean() => {
+            format!("{} acknowledged records missing, {} damaged", verified.missing, verified.corrupt)
+        }
+        _ => {
+            let counts: Vec<String> =
+                report.error_counts.iter().map(|(name, times)| format!("{name} {times}x")).collect();
+            format!("{} errors: {}", report.errors, counts.join(", "))
+        }
+    }
+}
+
+fn describe(error: &BenchError) -> String {
+    let mut text = error.to_string();
+    let mut cause = std::error::Error::source(error);
+    while let Some(error) = cause {
+        text = format!("{text}: {error}");
+        cause = error.source();
+    }
+    text
+}
+
+fn progress(name: &str, attempt: usize, wanted: usize, pair: &Pair) -> String {
+    let figures = |report: &Report| {
+        format!(
+            "{:.0} MB/s, {:.0} records/s, p99 {:.0} us",
+            report.megabytes_per_second, report.records_per_second, report.latency_us.p99
+        )
+    };
+    let peer = pair.peer.as_ref().map(|report| format!("; peer {}", figures(report))).unwrap_or_default();
+    let mark = if pair.valid { "" } else { " (disturbed)" };
+    format!("{name} {attempt}/{wanted}: chronik {}{peer}{mark}", figures(&pair.ours))
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a number of cores")]
+fn cores() -> f64 {
+    std::thread::available_parallelism().map_or(1, usize::from) as f64
+}
+
+const PROGRAM_SECONDS: f64 = 0.3;
+const TRIES: usize = 3;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pair(valid: bool) -> Pair {
+        Pair { ours: Report::default(), peer: None, limit: None, valid }
+    }
+
+    #[test]
+    fn disturbed_pairs_count_only_when_there_are_no_others() {
+        let mut found = Pairs { pairs: vec![pair(true), pair(false), pair(true)], ..Pairs::default() };
+        assert_eq!(found.counted().len(), 2);
+        found.pairs = vec![pair(false), pair(false)];
+        assert_eq!(found.counted().len(), 2);
+    }
+
+    #[test]
+    fn tables_say_what_disturbed() {
+        let mut found = Pairs { pairs: vec![pair(true), pair(true)], ..Pairs::default() };
+        assert_eq!(found.validity(), "2");
+        found.faults.insert(Fault::Steal, 3);
+        assert_eq!(found.validity(), "2 (repeated: steal 3x)");
+        found.pairs.push(pair(false));
+        assert_eq!(found.validity(), "2 of 3: steal 3x");
+    }
+
+    #[test]
+    fn a_busy_client_is_not_waited_for() {
+        let mut found = Pairs::default();
+        assert_eq!(limit_of(&found, 7), 11);
+        found.faults.insert(Fault::ClientBusy, 1);
+        assert_eq!(limit_of(&found, 7), 7);
+    }
+}

@@ -1,0 +1,134 @@
+//! Processes of this machine, by their id: cores, pausing, CPU time, memory.
+
+use std::fs;
+use std::io;
+
+use rustix::process::{Pid, Signal, kill_process};
+use rustix::thread::{CpuSet, sched_setaffinity};
+
+use crate::BenchError;
+
+/// Moves all threads of a process to one core, or lets them run on all.
+pub(crate) fn pin(pid: u32, core: Option<usize>) -> Result<(), BenchError> {
+    let set = core_set(core);
+    // A thread that starts meanwhile has the set of the thread that starts it: the second look finds the rest.
+    for _ in 0..2 {
+        let tasks = fs::read_dir(format!("/proc/{pid}/task"))
+            .map_err(BenchError::system(format!("cannot find process {pid}")))?;
+        for task in tasks.flatten() {
+            let Some(thread) =
+                task.file_name().to_str().and_then(|name| name.parse().ok()).and_then(Pid::from_raw)
+            else {
+                continue;
+            };
+            match sched_setaffinity(Some(thread), &set) {
+                // The thread has ended meanwhile.
+                Ok(()) | Err(rustix::io::Errno::SRCH) => {}
+                Err(errno) => {
+                    let what = format!("cannot choose the core of process {pid}");
+                    return Err(BenchError::System { what, source: errno.into() });
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// One core, or all.
+pub(crate) fn core_set(core: Option<usize>) -> CpuSet {
+    let mut set = CpuSet::new();
+    match core {
+        Some(core) => set.set(core.min(CpuSet::MAX_CPU - 1)),
+        None => (0..CpuSet::MAX_CPU).for_each(|core| set.set(core)),
+    }
+    set
+}
+
+/// Sends a signal.
+pub(crate) fn signal(pid: u32, signal: Signal) -> Result<(), BenchError> {
+    let process = i32::try_from(pid).ok().and_then(Pid::from_raw);
+    let sent = process.map_or(Err(io::ErrorKind::NotFound.into()), |pid| {
+        kill_process(pid, signal).map_err(io::Error::from)
+    });
+    sent.map_err(BenchError::system(format!("cannot signal process {pid}")))
+}
+
+/// Whether there is such a process.
+pub(crate) fn exists(pid: u32) -> bool {
+    fs::exists(format!("/proc/{pid}")).unwrap_or_default()
+}
+
+/// Resident memory in bytes.
+pub(crate) fn resident_bytes(pid: u32) -> Result<u64, BenchError> {
+    let kib = status(pid, "VmRSS:")?;
+    Ok(kib * 1024)
+}
+
+/// Number of threads.
+pub(crate) fn threads(pid: u32) -> Result<u64, BenchError> {
+    status(pid, "Threads:")
+}
+
+/// Number of open file descriptors.
+pub(crate) fn descriptors(pid: u32) -> Result<u64, BenchError> {
+    let open = fs::read_dir(format!("/proc/{pid}/fd"))
+        .map_err(BenchError::system(format!("cannot look at the files of process {pid}")))?;
+    Ok(open.count() as u64)
+}
+
+fn status(pid: u32, key: &str) -> Result<u64, BenchError> {
+    let text = fs::read_to_string(format!("/proc/{pid}/status"))
+        .map_err(BenchError::system(format!("cannot look at process {pid}")))?;
+    let line = text.lines().find_map(|line| line.strip_prefix(key));
+    let number = line.and_then(|rest| rest.split_whitespace().next()).and_then(|word| word.parse().ok());
+    number.ok_or_else(|| BenchError::Unsupported(format!("/proc/{pid}/status has no {key} with a number")))
+}
+
+/// CPU seconds of all threads of the kernel since the machine was started: writeback, block devices, network.
+pub(crate) fn kernel_cpu_seconds() -> f64 {
+    let Ok(processes) = fs::read_dir("/proc") else { return 0.0 };
+    let ticks: u64 = processes
+        .flatten()
+        .filter(|process| process.file_name().to_string_lossy().bytes().all(|byte| byte.is_ascii_digit()))
+        .filter_map(|process| fs::read_to_string(process.path().join("stat")).ok())
+        .filter_map(|stat| kernel_ticks(&stat))
+        .sum();
+    #[expect(clippy::cast_precision_loss, reason = "an f64 holds the ticks of a million years")]
+    let seconds = ticks as f64 / rustix::param::clock_ticks_per_second() as f64;
+    seconds
+}
+
+/// User and system ticks of a line of `/proc/PID/stat`; `None` unless its parent is kthreadd, process 2.
+fn kernel_ticks(stat: &str) -> Option<u64> {
+    // The name stands in parentheses and may hold anything.
+    let mut fields = stat.rsplit_once(')')?.1.split_whitespace();
+    let parent = fields.nth(1)?;
+    if parent != "2" {
+        return None;
+    }
+    let user: u64 = fields.nth(9)?.parse().ok()?;
+    let system: u64 = fields.next()?.parse().ok()?;
+    Some(user + system)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ticks_of_the_kernel_are_those_of_the_children_of_process_2() {
+        let stat = "41 (kworker/0:1 (x) y) I 2 0 0 0 -1 69238880 1 2 3 4 70 30 0 0 20 0 1 0 99 0 0";
+        assert_eq!(kernel_ticks(stat), Some(100));
+        assert_eq!(kernel_ticks(&stat.replace(" I 2 ", " S 1 ")), None);
+        assert_eq!(kernel_ticks("41 (short) I 2 0"), None);
+    }
+
+    #[test]
+    fn this_process_can_be_looked_at() {
+        let pid = std::process::id();
+        assert!(exists(pid));
+        assert!(resident_bytes(pid).unwrap() > 100_000);
+        assert!(threads(pid).unwrap() >= 1);
+        assert!(descriptors(pid).unwrap() >= 3);
+    }
+}

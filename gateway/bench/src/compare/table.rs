@@ -1,0 +1,129 @@
+//! A table of text, as people and Markdown have it, and the same in figures.
+
+use serde_json::{Value, json};
+
+/// A table that can be printed.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Table {
+    /// `T1`.
+    pub(crate) id: &'static str,
+    pub(crate) title: &'static str,
+    pub(crate) columns: Vec<&'static str>,
+    pub(crate) rows: Vec<Vec<String>>,
+    /// What a reader must know, a sentence each.
+    pub(crate) notes: Vec<String>,
+    /// An object for each row.
+    pub(crate) data: Vec<Value>,
+}
+
+impl Table {
+    /// Columns as wide as what they hold; figures to the right.
+    pub(crate) fn text(&self) -> String {
+        let widths = self.widths();
+        let mut text = format!("{} {}\n", self.id, self.title);
+        let header: Vec<String> = self.columns.iter().map(|column| (*column).to_owned()).collect();
+        for row in std::iter::once(&header).chain(&self.rows) {
+            let cells: Vec<String> = row
+                .iter()
+                .zip(&widths)
+                .map(
+                    |(cell, width)| {
+                        if is_figure(cell) { format!("{cell:>width$}") } else { format!("{cell:<width$}") }
+                    },
+                )
+                .collect();
+            text.push_str(cells.join("  ").trim_end());
+            text.push('\n');
+        }
+        for note in &self.notes {
+            text.push_str(&format!("  {note}\n"));
+        }
+        text
+    }
+
+    /// A section with a table.
+    pub(crate) fn markdown(&self) -> String {
+        let line = |cells: &[String]| format!("| {} |\n", cells.join(" | "));
+        let escaped = |row: &[String]| row.iter().map(|cell| cell.replace('|', "\\|")).collect::<Vec<_>>();
+        let header: Vec<String> = self.columns.iter().map(|column| (*column).to_owned()).collect();
+        let mut text = format!("## {} {}\n\n", self.id, self.title);
+        text.push_str(&line(&escaped(&header)));
+        text.push_str(&line(&vec!["---".to_owned(); header.len()]));
+        for row in &self.rows {
+            text.push_str(&line(&escaped(row)));
+        }
+        for note in &self.notes {
+            text.push_str(&format!("\n{note}\n"));
+        }
+        text
+    }
+
+    /// An object.
+    pub(crate) fn json(&self) -> Value {
+        json!({ "id": self.id, "title": self.title, "notes": self.notes, "rows": self.data })
+    }
+
+    fn widths(&self) -> Vec<usize> {
+        let width = |place: usize| {
+            let cells = self.rows.iter().filter_map(|row| row.get(place)).map(|cell| cell.chars().count());
+            let header = self.columns.get(place).map_or(0, |column| column.chars().count());
+            cells.chain([header]).max().unwrap_or_default()
+        };
+        (0..self.columns.len()).map(width).collect()
+    }
+}
+
+fn is_figure(cell: &str) -> bool {
+    cell.starts_with(|first: char| first.is_ascii_digit()) && !cell.contains(' ')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn table() -> Table {
+        Table {
+            id: "T9",
+            title: "example",
+            columns: vec!["row", "MB/s", "ratio [95 %]"],
+            rows: vec![
+                vec!["D0 1KiB".to_owned(), "1234".to_owned(), "3.00x [2.90, 3.10]".to_owned()],
+                vec!["D1 a|b".to_owned(), "5.00".to_owned(), "-".to_owned()],
+            ],
+            notes: vec!["Not verified.".to_owned()],
+            data: vec![json!({ "name": "D0 1KiB" }), json!({ "name": "D1 a|b" })],
+        }
+    }
+
+    #[test]
+    fn text_is_aligned() {
+        let expected = "\
+T9 example
+row      MB/s  ratio [95 %]
+D0 1KiB  1234  3.00x [2.90, 3.10]
+D1 a|b   5.00  -
+  Not verified.
+";
+        assert_eq!(table().text(), expected);
+    }
+
+    #[test]
+    fn markdown_is_a_table() {
+        let expected = "\
+## T9 example
+
+| row | MB/s | ratio [95 %] |
+| --- | --- | --- |
+| D0 1KiB | 1234 | 3.00x [2.90, 3.10] |
+| D1 a\\|b | 5.00 | - |
+
+Not verified.
+";
+        assert_eq!(table().markdown(), expected);
+    }
+
+    #[test]
+    fn json_has_an_object_for_each_row() {
+        assert_eq!(table().json()["rows"][1]["name"], "D1 a|b");
+    }
+}

@@ -1,0 +1,37 @@
+//! One file for each table: its rows, how each is measured, and its columns.
+
+mod produce;
+mod row;
+mod sol;
+mod t1;
+mod t7;
+
+use super::args::{CompareArgs, TableName};
+use super::contest::Contest;
+use super::table::Table;
+use crate::BenchError;
+
+/// Measures the rows of a table that are wanted.
+pub(crate) fn measure(table: TableName, contest: &mut Contest<'_>) -> Result<Table, BenchError> {
+    match table {
+        TableName::T0 => sol::measure(contest),
+        TableName::T1 => t1::measure(contest),
+        TableName::T7 => t7::measure(contest),
+    }
+}
+
+/// The names of all rows of the tables that are wanted, a line each.
+pub(crate) fn names(args: &CompareArgs) -> String {
+    let mut text = String::new();
+    for table in &args.table {
+        let names = match table {
+            TableName::T0 => Vec::new(),
+            TableName::T1 => t1::names(args),
+            TableName::T7 => t7::names(args),
+        };
+        for name in names {
+            text.push_str(&format!("{table:?}  {name}\n"));
+        }
+    }
+    text
+}

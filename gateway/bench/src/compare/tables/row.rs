@@ -1,0 +1,44 @@
+//! A row of a table that is measured in pairs.
+
+use serde_json::{Value, json};
+
+use crate::compare::args::{Class, CompareArgs};
+use crate::compare::contest::Contest;
+use crate::compare::figures::Metric;
+use crate::compare::pairs::Pairs;
+
+/// Both classes: `D1`, or `D1 vs D0` when they differ.
+pub(crate) fn classes_text(ours: Class, args: &CompareArgs) -> String {
+    match args.peer {
+        Some(_) if args.peer_durability != ours => {
+            format!("{} vs {}", ours.name(), args.peer_durability.name())
+        }
+        _ => ours.name().to_owned(),
+    }
+}
+
+/// The arguments of the load generator that each run has.
+pub(crate) fn timing(contest: &Contest<'_>) -> Vec<String> {
+    let args = contest.args;
+    words(&format!("--duration {} --warmup {}", args.seconds, args.warmup))
+}
+
+/// Splits at spaces.
+pub(crate) fn words(text: &str) -> Vec<String> {
+    text.split_whitespace().map(str::to_owned).collect()
+}
+
+/// All figures of a row, with the runs that they come from.
+pub(crate) fn data(name: &str, found: &Pairs, metrics: &[Metric], share_of: Metric) -> Value {
+    let counted = found.counted();
+    let figures: serde_json::Map<String, Value> =
+        metrics.iter().map(|metric| (metric.name.to_owned(), json!(metric.over(&counted)))).collect();
+    json!({
+        "name": name,
+        "figures": figures,
+        "percent_of_limit": share_of.share_of_limit(&counted),
+        "validity": found.validity(),
+        "failure": found.failure,
+        "pairs": found.pairs,
+    })
+}

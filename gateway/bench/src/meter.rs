@@ -1,0 +1,279 @@
+//! What is counted, and when: warm-up, window, drain.
+//!
+//! A value belongs to the window by the moment at which its request was due (latency) or answered (counts). Requests
+//! of the window that are answered after it still give their latency: a broker that stalls at the end is not let off.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use chronik_types::{Clock, SystemClock};
+use hdrhistogram::Histogram;
+
+use crate::args::BenchArgs;
+use crate::cpu::CpuTimes;
+use crate::error::BenchError;
+use crate::report::Latency;
+use crate::watch::{Interval, Watchers};
+
+/// Where a run stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Phase {
+    /// Load that is not measured.
+    Warmup,
+    /// What the report is about.
+    Window,
+    /// Nothing is sent any more; answers are waited for.
+    Drain,
+}
+
+/// Sums since the start.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Counts {
+    pub(crate) records: u64,
+    pub(crate) payload_bytes: u64,
+    pub(crate) wire_bytes: u64,
+    pub(crate) requests: u64,
+    pub(crate) errors: u64,
+}
+
+impl Counts {
+    pub(crate) const fn since(self, earlier: Self) -> Self {
+        Self {
+            records: self.records - earlier.records,
+            payload_bytes: self.payload_bytes - earlier.payload_bytes,
+            wire_bytes: self.wire_bytes - earlier.wire_bytes,
+            requests: self.requests - earlier.requests,
+            errors: self.errors - earlier.errors,
+        }
+    }
+}
+
+/// The counts and CPU times at a moment.
+#[derive(Clone, Copy, Debug, Default)]
+struct Mark {
+    ns: u64,
+    counts: Counts,
+    cpu: CpuTimes,
+}
+
+/// Counts a run.
+#[derive(Debug)]
+pub(crate) struct Meter {
+    clock: SystemClock,
+    phase: Phase,
+    warmup_ns: u64,
+    duration_ns: u64,
+    /// Records of the window that may still be sent; `None` when only time ends it.
+    budget: Option<u64>,
+    server_pid: Option<u32>,
+    counts: Counts,
+    errors: BTreeMap<i16, u64>,
+    latency: Histogram<u64>,
+    interval_latency: Histogram<u64>,
+    window: (Mark, Mark),
+    interval_ns: u64,
+    interval_start: (u64, Counts),
+    next_interval_ns: u64,
+    watchers: Watchers,
+}
+
+/// What was counted in the window.
+#[derive(Clone, Debug)]
+pub(crate) struct Measured {
+    pub(crate) seconds: f64,
+    pub(crate) counts: Counts,
+    pub(crate) cpu: CpuTimes,
+    pub(crate) latency: Latency,
+    pub(crate) errors: BTreeMap<i16, u64>,
+}
+
+/// Latencies are told apart from 1 us on, to three digits, up to an hour.
+const LEAST_NS: u64 = 1_000;
+const GREATEST_NS: u64 = 3_600_000_000_000;
+const DIGITS: u8 = 3;
+
+impl Meter {
+    /// A meter whose warm-up starts now.
+    pub(crate) fn new(args: &BenchArgs, watchers: Watchers) -> Result<Self, BenchError> {
+        let histogram = || {
+            Histogram::new_with_bounds(LEAST_NS, GREATEST_NS, DIGITS)
+                .map_err(|error| BenchError::Unsupported(format!("no histogram can be made: {error}")))
+        };
+        let interval_ns = args.report_interval_secs.saturating_mul(1_000_000_000);
+        Ok(Self {
+            clock: SystemClock::new(),
+            phase: Phase::Warmup,
+            warmup_ns: nanos(args.warmup),
+            duration_ns: nanos(args.duration),
+            budget: args.records,
+            server_pid: args.server_pid,
+            counts: Counts::default(),
+            errors: BTreeMap::new(),
+            latency: histogram()?,
+            interval_latency: histogram()?,
+            window: (Mark::default(), Mark::default()),
+            interval_ns,
+            interval_start: (0, Counts::default()),
+            next_interval_ns: interval_ns,
+            watchers,
+        })
+    }
+
+    /// Nanoseconds since the start.
+    pub(crate) fn now_ns(&self) -> u64 {
+        nanos(self.clock.monotonic())
+    }
+
+    /// Moves on to the phase of this moment.
+    pub(crate) fn tick(&mut self, now_ns: u64) -> Phase {
+        if self.phase == Phase::Warmup && now_ns >= self.warmup_ns {
+            self.window.0 = self.mark();
+            self.phase = Phase::Window;
+        }
+        if self.phase == Phase::Window && now_ns >= self.window.0.ns.saturating_add(self.duration_ns) {
+            self.end_window();
+        }
+        if now_ns >= self.next_interval_ns {
+            self.end_interval(now_ns);
+        }
+        self.phase
+    }
+
+    /// Where the run stands.
+    pub(crate) const fn phase(&self) -> Phase {
+        self.phase
+    }
+
+    /// Ends the window before its time, because there is nothing left to do.
+    pub(crate) fn end_window(&mut self) {
+        if self.phase == Phase::Warmup {
+            self.window.0 = self.mark();
+        }
+        if self.phase != Phase::Drain {
+            self.window.1 = self.mark();
+            self.phase = Phase::Drain;
+        }
+    }
+
+    fn mark(&self) -> Mark {
+        Mark { ns: self.now_ns(), counts: self.counts, cpu: CpuTimes::now(self.server_pid) }
+    }
+
+    /// How long nothing of the meter's is due.
+    pub(crate) fn idle(&self, now_ns: u64) -> Duration {
+        let end = match self.phase {
+            Phase::Warmup => self.warmup_ns,
+            Phase::Window => self.window.0.ns.saturating_add(self.duration_ns),
+            Phase::Drain => u64::MAX,
+        };
+        Duration::from_nanos(end.min(self.next_interval_ns).saturating_sub(now_ns))
+    }
+
+    /// Takes up to `records` from what may still be sent; gives how many may.
+    pub(crate) fn allow(&mut self, records: u64) -> u64 {
+        match (self.phase, &mut self.budget) {
+            (Phase::Drain, _) => 0,
+            (Phase::Window, Some(left)) => {
+                let allowed = records.min(*left);
+                *left -= allowed;
+                allowed
+            }
+            (Phase::Warmup | Phase::Window, _) => records,
+        }
+    }
+
+    /// Whether all records of the window have been sent.
+    pub(crate) fn is_spent(&self) -> bool {
+        self.phase == Phase::Window && self.budget == Some(0)
+    }
+
+    /// Counts an answered request.
+    pub(crate) const fn answered(&mut self, wire_bytes: usize) {
+        self.counts.requests += 1;
+        self.counts.wire_bytes += wire_bytes as u64;
+    }
+
+    /// Counts records that were acknowledged or read.
+    pub(crate) const fn records(&mut self, records: u64, payload_bytes: u64) {
+        self.counts.records += records;
+        self.counts.payload_bytes += payload_bytes;
+    }
+
+    /// Counts an error code.
+    pub(crate) fn error(&mut self, code: i16) {
+        self.counts.errors += 1;
+        *self.errors.entry(code).or_default() += 1;
+    }
+
+    /// Counts what took from `due_ns` until `now_ns`.
+    pub(crate) fn latency(&mut self, due_ns: u64, now_ns: u64) {
+        let value = now_ns.saturating_sub(due_ns);
+        self.interval_latency.saturating_record(value);
+        let in_window = match self.phase {
+            Phase::Warmup => false,
+            Phase::Window => due_ns >= self.window.0.ns,
+            Phase::Drain => (self.window.0.ns..self.window.1.ns).contains(&due_ns),
+        };
+        if in_window {
+            self.latency.saturating_record(value);
+        }
+    }
+
+    /// Sums since the start.
+    pub(crate) const fn counts(&self) -> Counts {
+        self.counts
+    }
+
+    fn end_interval(&mut self, now_ns: u64) {
+        let (start_ns, counts) = self.interval_start;
+        let interval = Interval {
+            phase: self.phase,
+            at: Duration::from_nanos(now_ns),
+            seconds: Duration::from_nanos(now_ns.saturating_sub(start_ns)).as_secs_f64(),
+            counts: self.counts.since(counts),
+            totals: self.counts,
+            latency: summary(&self.interval_latency),
+        };
+        self.watchers.interval(&interval);
+        self.interval_latency.reset();
+        self.interval_start = (now_ns, self.counts);
+        self.next_interval_ns = now_ns.saturating_add(self.interval_ns);
+    }
+
+    /// Ends the run.
+    ///
+    /// # Errors
+    /// When what watches it could not write.
+    pub(crate) fn finish(mut self) -> Result<Measured, BenchError> {
+        self.end_window();
+        self.end_interval(self.now_ns());
+        self.watchers.finish()?;
+        let (start, end) = self.window;
+        Ok(Measured {
+            seconds: Duration::from_nanos(end.ns.saturating_sub(start.ns)).as_secs_f64(),
+            counts: end.counts.since(start.counts),
+            cpu: end.cpu - start.cpu,
+            latency: summary(&self.latency),
+            errors: self.errors,
+        })
+    }
+}
+
+fn summary(histogram: &Histogram<u64>) -> Latency {
+    let us = |ns: u64| ns as f64 / 1e3;
+    let at = |quantile| us(histogram.value_at_quantile(quantile));
+    Latency {
+        p50: at(0.5),
+        p90: at(0.9),
+        p99: at(0.99),
+        p99_9: at(0.999),
+        p99_99: at(0.9999),
+        max: us(histogram.max()),
+        mean: histogram.mean() / 1e3,
+        count: histogram.len(),
+    }
+}
+
+fn nanos(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+}

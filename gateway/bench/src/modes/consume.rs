@@ -1,0 +1,210 @@
+//! Consume: the topic from its start, several fetches at once, each for other partitions.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use chronik_types::ErrorCode;
+use chronik_wire::batch::BatchHeader;
+
+use super::{DRAIN, spread};
+use crate::args::BenchArgs;
+use crate::cluster::{Bounds, Leader};
+use crate::engine::{Connection, Poller, Slot};
+use crate::error::BenchError;
+use crate::fetcher::{Fetcher, Flaw};
+use crate::frames::Malformed;
+use crate::frames::fetch::FetchLimits;
+use crate::meter::{Meter, Phase};
+use crate::report::Verified;
+
+/// A request on its way.
+#[derive(Debug, Default)]
+struct Asked {
+    fetcher: usize,
+    sent_ns: u64,
+}
+
+/// A connection and those that share it.
+#[derive(Debug)]
+struct Lane {
+    connection: Connection<Asked>,
+    fetchers: Vec<Fetcher>,
+    /// Fetchers that have no request in flight.
+    idle: Vec<usize>,
+}
+
+#[derive(Debug)]
+struct Run<'a> {
+    topic: &'a str,
+    limits: FetchLimits,
+    meter: &'a mut Meter,
+    verified: Option<Verified>,
+}
+
+/// The buffer that answers are read into grows to the greatest answer; it starts with this.
+const INPUT: usize = 1024 * 1024;
+
+/// Runs until the meter says that it is over or all has been read. With `--validate`, says what was found.
+pub(crate) fn run(
+    args: &BenchArgs,
+    leaders: &[Leader],
+    bounds: &BTreeMap<i32, Bounds>,
+    meter: &mut Meter,
+) -> Result<Option<Verified>, BenchError> {
+    let mut poller = Poller::new().map_err(BenchError::system("cannot make an epoll"))?;
+    let mut lanes = open_lanes(args, leaders, bounds)?;
+    for (token, lane) in lanes.iter().enumerate() {
+        lane.connection.watch(&poller, token)?;
+    }
+    let limits = FetchLimits {
+        max_wait_ms: args.max_wait_ms,
+        min_bytes: args.min_bytes,
+        max_bytes: args.max_bytes,
+        max_partition_bytes: args.max_partition_bytes,
+    };
+    let verified = args.validate.then(Verified::default);
+    let mut run = Run { topic: &args.topic, limits, meter, verified };
+    let mut ready: Vec<usize> = (0..lanes.len()).collect();
+    let mut limit_ns = None;
+    loop {
+        for &token in &ready {
+            if let Some(lane) = lanes.get_mut(token) {
+                run.serve(lane)?;
+            }
+        }
+        let now_ns = run.meter.now_ns();
+        let phase = run.meter.tick(now_ns);
+        if lanes.iter().all(|lane| lane.connection.in_flight() == 0) {
+            return Ok(run.verified);
+        }
+        if phase == Phase::Drain {
+            let limit = *limit_ns
+                .get_or_insert(now_ns.saturating_add(u64::try_from(DRAIN.as_nanos()).unwrap_or(u64::MAX)));
+            if now_ns > limit {
+                return Err(BenchError::Late(
+                    "fetches were still unanswered after the end of the run".to_owned(),
+                ));
+            }
+        }
+        let timeout = run.meter.idle(now_ns).min(Duration::from_secs(1));
+        poller.wait(timeout, &mut ready).map_err(BenchError::system("cannot wait for sockets"))?;
+    }
+}
+
+fn open_lanes(
+    args: &BenchArgs,
+    leaders: &[Leader],
+    bounds: &BTreeMap<i32, Bounds>,
+) -> Result<Vec<Lane>, BenchError> {
+    let partitions: usize = leaders.iter().map(|leader| leader.partitions.len()).sum();
+    // More connections than partitions would read the same twice.
+    let connections = args.connections.min(args.concurrency).min(partitions);
+    let per_lane = (args.concurrency / connections.max(1)).max(1);
+    let open = |lane: super::Lane| {
+        let count = per_lane.min(lane.partitions.len());
+        let share =
+            |at: usize| -> Vec<i32> { lane.partitions.iter().skip(at).step_by(count).copied().collect() };
+        let fetchers: Vec<_> = (0..count).map(|at| Fetcher::new(&share(at), bounds, args.repeat)).collect();
+        let idle = (0..fetchers.len()).collect();
+        Ok(Lane { connection: Connection::open(&lane.address, count, INPUT)?, fetchers, idle })
+    };
+    spread(leaders, connections).into_iter().map(open).collect()
+}
+
+impl Run<'_> {
+    /// Reads the answers of a connection and asks again.
+    fn serve(&mut self, lane: &mut Lane) -> Result<(), BenchError> {
+        let Lane { connection, fetchers, idle } = lane;
+        let address = connection.address().to_owned();
+        let mut refused = None;
+        connection.receive(|slot, answer| {
+            let unreadable = |Malformed| BenchError::Protocol {
+                address: address.clone(),
+                api: "Fetch",
+                what: format!("{} bytes", answer.len()),
+            };
+            let Some(fetcher) = fetchers.get_mut(slot.tag.fetcher) else { return Ok(()) };
+            self.answer(fetcher, slot, answer, &mut refused).map_err(unreadable)?;
+            idle.push(slot.tag.fetcher);
+            Ok(())
+        })?;
+        if let Some(code) = refused {
+            return Err(self.refused(code));
+        }
+        while self.meter.phase() != Phase::Drain
+            && !self.meter.is_spent()
+            && let Some(number) = idle.pop()
+        {
+            let Some(fetcher) = fetchers.get_mut(number).filter(|fetcher| !fetcher.is_done()) else {
+                continue;
+            };
+            let Some((slot, correlation_id)) = connection.free_slot() else { break };
+            fetcher.put_request(&mut slot.head, correlation_id, self.topic, &self.limits);
+            slot.finish();
+            slot.tag = Asked { fetcher: number, sent_ns: self.meter.now_ns() };
+            connection.filled();
+        }
+        connection.flush(&[])
+    }
+
+    fn answer(
+        &mut self,
+        fetcher: &mut Fetcher,
+        slot: &Slot<Asked>,
+        answer: &[u8],
+        refused: &mut Option<i16>,
+    ) -> Result<(), Malformed> {
+        let now_ns = self.meter.now_ns();
+        let Self { meter, verified, .. } = self;
+        let (mut records, mut bytes, mut gaps) = (0, 0, 0);
+        let read = |_partition, header: &BatchHeader, batch: &[u8]| {
+            let count = u64::try_from(header.record_count).unwrap_or_default();
+            records += count;
+            bytes += batch.len() as u64;
+            if let Some(verified) = verified {
+                verified.records += count;
+                if !checksum_is_right(header, batch) {
+                    verified.corrupt += count;
+                }
+            }
+        };
+        fetcher.answer(answer, read, |flaw| match flaw {
+            Flaw::Error(code) => *refused = Some(code),
+            Flaw::Gap(offsets) => gaps += offsets,
+        })?;
+        if let Some(verified) = &mut self.verified {
+            verified.missing += gaps;
+        }
+        if let Some(code) = *refused {
+            self.meter.error(code);
+        }
+        // Only to end a run of a given number of records: they were not asked for one by one.
+        self.meter.allow(records);
+        self.meter.records(records, bytes);
+        self.meter.answered(slot.size + answer.len() + 8);
+        self.meter.latency(slot.tag.sent_ns, now_ns);
+        Ok(())
+    }
+
+    fn refused(&self, code: i16) -> BenchError {
+        let detail = match ErrorCode::from_code(code) {
+            Some(ErrorCode::OffsetOutOfRange) => "the start of the topic was deleted while it was read",
+            Some(ErrorCode::NotLeaderOrFollower | ErrorCode::UnknownTopicOrPartition) => {
+                "a partition has moved or is gone: run again when the cluster is settled"
+            }
+            _ => "see the log of the broker",
+        };
+        BenchError::Refused {
+            what: format!("give batches of {}", self.topic),
+            code,
+            detail: detail.to_owned(),
+        }
+    }
+}
+
+/// Whether the bytes that the CRC covers are those it was computed over.
+pub(crate) fn checksum_is_right(header: &BatchHeader, batch: &[u8]) -> bool {
+    batch.get(CRC_START..).is_some_and(|covered| chronik_wire::batch::crc32c(covered) == header.crc)
+}
+
+const CRC_START: usize = 21;
