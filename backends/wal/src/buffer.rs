@@ -1,7 +1,7 @@
-//! Page-aligned memory for blocks, used again and again.
+//! Page-aligned memory for what is read, used again and again.
 //!
-//! A fresh mapping costs a page fault per 4 KiB, more than the copy into it. So a block gives its memory back when the
-//! last slice of it is dropped. Alignment comes from allocating one page more than needed.
+//! A fresh mapping costs a page fault per 4 KiB, more than the copy into it. So memory comes back here when the last slice
+//! of it is dropped. Alignment comes from allocating one page more than needed.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -52,11 +52,6 @@ impl Aligned {
     /// The memory.
     pub(crate) fn as_mut(&mut self) -> &mut [u8] {
         self.storage.get_mut(self.offset..self.offset + self.len).unwrap_or_default()
-    }
-
-    /// Bytes that the block occupies, alignment included.
-    pub(crate) fn occupied(&self) -> u64 {
-        self.storage.len() as u64
     }
 
     /// Ends writing.

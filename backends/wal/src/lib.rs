@@ -22,6 +22,7 @@ mod options;
 mod reader;
 mod scan;
 mod segments;
+mod slabs;
 #[cfg(test)]
 mod tests;
 mod windows;

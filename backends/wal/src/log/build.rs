@@ -16,6 +16,7 @@ use crate::disk::DiskFile;
 use crate::format::{BLOCK_HEADER, BlockHeader, ENTRY_HEADER, PAGE, crc32c, mark, padded};
 use crate::log::housekeeping::Zeroing;
 use crate::segments::Segment;
+use crate::slabs::Room;
 
 /// Where the next block goes.
 #[derive(Debug, Default)]
@@ -232,35 +233,36 @@ impl Log {
         header.meta_len = length(meta);
         header.data_len = data as u64;
         let total = usize::try_from(header.length()).unwrap_or_default();
-        let mut block = self.pool.get(total);
-        let (head, body) = block.as_mut().split_at_mut(BLOCK_HEADER);
-        let (meta_part, body) = body.split_at_mut(meta);
-        let (data_part, padding) = body.split_at_mut(data);
-        padding.fill(0);
+        let Room { bytes: mut block, occupied } = self.slabs.get(total);
+        block.resize(BLOCK_HEADER, 0);
 
-        let meta_at = header.position + BLOCK_HEADER as u64;
-        let data_at = meta_at + meta as u64;
-        let (mut meta_to, mut data_to) = (Cursor::new(meta_part), Cursor::new(data_part));
+        for append in &entries {
+            block.extend_from_slice(&length(append.entry.len()).to_le_bytes());
+            block.extend_from_slice(&length(data_len(append)).to_le_bytes());
+            block.extend_from_slice(&append.entry);
+        }
+        let (meta_end, data_end) = (BLOCK_HEADER + meta, BLOCK_HEADER + meta + data);
+        let mut entry_at = header.position + BLOCK_HEADER as u64;
+        group.data_at = header.position + meta_end as u64;
         group.commits.reserve_exact(entries.len());
         for append in entries {
-            let position = Position::new(meta_at + meta_to.at as u64);
-            let at = Position::new(data_at + data_to.at as u64);
+            let position = Position::new(entry_at);
+            entry_at += (ENTRY_HEADER + append.entry.len()) as u64;
+            let at = Position::new(header.position + block.len() as u64);
             let len = length(data_len(&append));
-            meta_to.put(&length(append.entry.len()).to_le_bytes());
-            meta_to.put(&len.to_le_bytes());
-            meta_to.put(&append.entry);
-            append.data.iter().for_each(|part| data_to.put(part));
+            append.data.iter().for_each(|part| block.extend_from_slice(part));
             let (token, entry) = (Some(append.token), append.entry);
             group.commits.push(Committed { position, token, entry, data: DataRef { at, len } });
         }
-        header.meta_crc = crc32c(meta_part);
-        header.data_crc = crc32c(data_part);
+        block.resize(total, 0);
+        let (head, body) = block.split_at_mut(BLOCK_HEADER);
+        header.meta_crc = crc32c(body.get(..meta).unwrap_or_default());
+        header.data_crc = crc32c(body.get(meta..meta + data).unwrap_or_default());
         header.encode(self.log_id, head);
 
-        group.data_at = data_at;
-        group.occupied = block.occupied();
+        group.occupied = occupied;
         group.block = block.freeze();
-        group.data = group.block.slice(BLOCK_HEADER + meta..BLOCK_HEADER + meta + data);
+        group.data = group.block.slice(meta_end..data_end);
     }
 
     /// The mark of blocks that are acknowledged before they are synced.
@@ -269,24 +271,6 @@ impl Log {
             Durability::Fsync => 0,
             Durability::Os => mark::UNSYNCED,
         }
-    }
-}
-
-/// Fills memory from the front.
-struct Cursor<'a> {
-    to: &'a mut [u8],
-    at: usize,
-}
-
-impl<'a> Cursor<'a> {
-    fn new(to: &'a mut [u8]) -> Self {
-        Self { to, at: 0 }
-    }
-
-    fn put(&mut self, bytes: &[u8]) {
-        let end = self.at + bytes.len();
-        self.to[self.at..end].copy_from_slice(bytes);
-        self.at = end;
     }
 }
 

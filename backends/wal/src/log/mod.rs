@@ -30,6 +30,7 @@ use crate::disk::{Disk, Persist};
 use crate::identity::Identity;
 use crate::metrics::Metrics;
 use crate::segments::{Segment, Segments};
+use crate::slabs::Slabs;
 use crate::windows::Windows;
 use crate::{Durability, FatalError, OnFatal};
 
@@ -63,6 +64,7 @@ pub(crate) struct Log {
     pub(crate) windows: Arc<Windows>,
     pub(crate) segments: Segments,
     pub(crate) pool: Arc<Pool>,
+    slabs: Slabs,
     log_id: u64,
     /// As it was written when the log was opened.
     identity: Identity,

@@ -16,6 +16,7 @@ use crate::disk::Disk;
 use crate::identity::{self, Found, Identity};
 use crate::metrics::Metrics;
 use crate::segments::{self, Segment, Segments};
+use crate::slabs::Slabs;
 use crate::windows::Windows;
 
 impl Log {
@@ -47,6 +48,7 @@ impl Log {
             cache: Cache::new(settings.cache_bytes),
             windows: Arc::new(Windows::new(settings.cache_bytes / WINDOWS_SHARE)),
             pool,
+            slabs: Slabs::default(),
             log_id: identity.log_id,
             identity: identity.clone(),
             epoch: AtomicU64::new(identity.epoch),
