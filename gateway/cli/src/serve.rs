@@ -1,5 +1,7 @@
 //! `chronik serve`: puts the parts together, runs until it is told to stop, and takes them apart in order.
 
+mod open_files;
+
 use std::sync::Arc;
 
 use chronik_admin::{AdminParts, AdminServer, Check, ProcessCollector, Readiness};
@@ -29,6 +31,7 @@ pub(crate) fn run(arguments: &SettingsArguments) -> Exit {
         complain(&error);
         return Exit::Settings;
     }
+    open_files::raise_limit(loaded.settings.limits.max_connections);
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {

@@ -3,6 +3,7 @@
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::time::Duration;
@@ -93,6 +94,28 @@ fn keeps_the_cluster_id_over_a_kill() {
     }
     assert_eq!(ids.len(), 2);
     assert_eq!(ids[0], ids[1]);
+}
+
+#[test]
+fn takes_all_the_open_files_it_may_have_and_says_when_they_are_too_few() {
+    let directory = tempfile::tempdir().unwrap();
+    // The shell lowers its limits and becomes the gateway.
+    let script = directory.path().join("with-fewer-files");
+    let lines = format!("#!/bin/sh\nulimit -Sn 300; ulimit -Hn 2000; exec {} \"$@\"\n", binary().display());
+    std::fs::write(&script, lines).unwrap();
+    std::fs::set_permissions(&script, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let options = GatewayOptions { binary: script, ..options(directory.path()).unwrap() };
+    let gateway = started(&options).unwrap();
+    let limits = std::fs::read_to_string(format!("/proc/{}/limits", gateway.pid())).unwrap();
+    let open_files: Vec<_> = limits
+        .lines()
+        .find_map(|line| line.strip_prefix("Max open files"))
+        .into_iter()
+        .flat_map(str::split_whitespace)
+        .collect();
+    assert_eq!(open_files[..2], ["2000", "2000"]);
+    let printed = std::fs::read_to_string(&options.log).unwrap();
+    assert!(printed.contains("limits.max_connections") && printed.contains("\"needed\":10128"), "{printed}");
 }
 
 #[test]
