@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use chronik_bench::BenchArgs;
+use chronik_bench::{BenchArgs, CompareArgs, SolArgs};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 /// A Kafka gateway in one binary.
@@ -48,12 +48,24 @@ pub(crate) enum Command {
 
 /// The load generator. It needs no settings of a gateway.
 #[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub(crate) struct BenchCommand {
     // Takes the place of the global --config, whose short form -c is the load generator's concurrency.
     #[arg(long, hide = true)]
     pub(crate) config: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) load: BenchArgs,
+    #[command(subcommand)]
+    pub(crate) what: Option<BenchWhat>,
+}
+
+/// What `chronik bench` does besides putting load on a broker.
+#[derive(Debug, Subcommand)]
+pub(crate) enum BenchWhat {
+    /// Compare this gateway with another broker.
+    Compare(Box<CompareArgs>),
+    /// Measure what the machine allows a broker.
+    Sol(SolArgs),
 }
 
 /// Commands over settings. None of them starts or changes anything.

@@ -1,17 +1,43 @@
 //! `chronik bench`: forwards to the load generator.
 
-use chronik_bench::BenchArgs;
+use chronik_bench::{BenchArgs, CompareArgs, SolArgs};
 
 use crate::complain;
 use crate::exit::Exit;
+use crate::output::print;
 
 /// Runs the load and prints what was measured.
 pub(crate) fn run(args: &BenchArgs) -> Exit {
     match chronik_bench::run(args) {
         Ok(report) => {
-            println!("{}", serde_json::to_string_pretty(&report).unwrap_or_default());
-            if report.is_clean() { Exit::Ok } else { Exit::Failure }
+            let printed = print(&chronik_bench::printed(args, &report));
+            if report.is_clean() { printed } else { Exit::Failure }
         }
+        Err(error) => {
+            complain(&error);
+            Exit::Failure
+        }
+    }
+}
+
+/// Compares with another broker and prints the tables; fails when a run failed or something was lost.
+pub(crate) fn compare(args: &CompareArgs) -> Exit {
+    match chronik_bench::compare(args, &mut std::io::stderr()) {
+        Ok(comparison) => {
+            let printed = print(&comparison.text);
+            if comparison.clean { printed } else { Exit::Failure }
+        }
+        Err(error) => {
+            complain(&error);
+            Exit::Failure
+        }
+    }
+}
+
+/// Prints what the machine allows.
+pub(crate) fn sol(args: &SolArgs) -> Exit {
+    match chronik_bench::sol(args) {
+        Ok(text) => print(&text),
         Err(error) => {
             complain(&error);
             Exit::Failure

@@ -22,7 +22,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use mimalloc::MiMalloc;
 
-use crate::args::{Arguments, Command, LogCommand};
+use crate::args::{Arguments, BenchWhat, Command, LogCommand};
 
 // Hands memory back soon, and takes absurd reservations lazily instead of aborting.
 #[global_allocator]
@@ -34,7 +34,11 @@ fn main() -> ExitCode {
         None | Some(Command::Serve) => serve::run(&arguments.settings),
         Some(Command::Config(command)) => config::run(&command, &arguments.settings),
         Some(Command::Log(LogCommand::Dump { dir, format })) => dump::run(&dir, format),
-        Some(Command::Bench(command)) => bench::run(&command.load),
+        Some(Command::Bench(command)) => match command.what {
+            None => bench::run(&command.load),
+            Some(BenchWhat::Compare(args)) => bench::compare(&args),
+            Some(BenchWhat::Sol(args)) => bench::sol(&args),
+        },
     };
     exit.into()
 }

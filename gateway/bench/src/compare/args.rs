@@ -82,7 +82,7 @@ pub struct CompareArgs {
     #[arg(long)]
     pub touch_memory: bool,
     /// Where directories and files for the run are made, on the disk that the peer uses; removed at the end.
-    #[arg(long, value_name = "DIR", default_value = std::env::temp_dir().into_os_string())]
+    #[arg(long, value_name = "DIR", default_value = "/tmp")]
     pub dir: PathBuf,
     /// Print the tables as text. This is what happens when no other output is named.
     #[arg(long)]
@@ -102,7 +102,7 @@ pub struct SolArgs {
     #[arg(long, value_name = "SECONDS", default_value_t = 1.0)]
     pub seconds: f64,
     /// Where the file of the programs that write is made, on the disk in question; removed at the end.
-    #[arg(long, value_name = "DIR", default_value = std::env::temp_dir().into_os_string())]
+    #[arg(long, value_name = "DIR", default_value = "/tmp")]
     pub dir: PathBuf,
     /// Leave the scheduler alone, instead of the receiving side on core 0 and the sending side on core 1.
     #[arg(long)]
