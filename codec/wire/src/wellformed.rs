@@ -9,7 +9,6 @@
 
 mod malformed;
 pub(crate) mod requests;
-pub(crate) mod responses;
 pub(crate) mod shape;
 #[cfg(test)]
 pub(crate) mod tests;
@@ -17,8 +16,8 @@ mod walker;
 
 use crate::api::Api;
 pub use malformed::{Malformed, Reason};
-use shape::Shape;
 use walker::Walker;
+pub(crate) use walker::allocation;
 
 /// What is known about a request that passed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,35 +55,7 @@ pub fn check_request(api: &Api, version: i16, body: &[u8]) -> Result<WellFormed,
     let walker = Walker::new(body, version, api.is_flexible(version), allowed_memory(body.len()))
         .overlooking(surplus(api, version));
     match walker.walk(api.request) {
-        Ok(walked) => Ok(WellFormed { decoded_bytes: walked.memory }),
+        Ok(memory) => Ok(WellFormed { decoded_bytes: memory }),
         Err(flaw) => Err(flaw.in_message(api.name, version)),
-    }
-}
-
-/// Where a records field stands in an encoded message.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct RecordsSpan {
-    /// The offset of its length.
-    pub(crate) prefix: usize,
-    /// The offset of its first byte.
-    pub(crate) start: usize,
-    /// The offset after its last byte.
-    pub(crate) end: usize,
-}
-
-/// Finds the records fields of a message that we encoded ourselves, nulls left out, in the order of the bytes.
-///
-/// # Errors
-/// [`Malformed`] when the bytes do not have that shape.
-pub(crate) fn locate_records(
-    shape: &'static Shape,
-    version: i16,
-    flexible: bool,
-    message: &[u8],
-) -> Result<Vec<RecordsSpan>, Malformed> {
-    let walker = Walker::new(message, version, flexible, usize::MAX).collecting_records();
-    match walker.walk(shape) {
-        Ok(walked) => Ok(walked.records),
-        Err(flaw) => Err(flaw.in_message(shape.name, version)),
     }
 }

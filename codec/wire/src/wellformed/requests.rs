@@ -24,7 +24,6 @@ macro_rules! shape {
     ($(#[$meta:meta])* $name:ident = $module:ident::$message:ident { $($field:expr),* $(,)? }) => {
         $(#[$meta])*
         pub(crate) static $name: Shape = Shape {
-            name: stringify!($message),
             memory: size_of::<$module::$message>(),
             fields: &[$($field),*],
         };

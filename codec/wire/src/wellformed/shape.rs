@@ -6,8 +6,6 @@
 /// A struct on the wire, and what kafka-protocol makes of it in memory.
 #[derive(Debug)]
 pub(crate) struct Shape {
-    /// Its name in Kafka's definition.
-    pub(crate) name: &'static str,
     /// The size of the decoded struct, without what it points to.
     pub(crate) memory: usize,
     /// All fields of all versions; those with a tag stand in the tagged section.

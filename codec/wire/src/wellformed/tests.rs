@@ -3,8 +3,8 @@
 //! A generator writes random messages by their shape and remembers where every length and count stands. Whatever it
 //! writes must pass, decode to the last byte and encode to the same bytes again; whatever is cut or lies must not pass.
 
-mod generator;
-mod golden;
+pub(crate) mod generator;
+pub(crate) mod golden;
 mod kafka_protocol_values;
 
 use bytes::{Bytes, BytesMut};

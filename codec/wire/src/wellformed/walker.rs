@@ -4,7 +4,6 @@
 //! entered only when its elements fit into what is left.
 #![warn(clippy::indexing_slicing)]
 
-use super::RecordsSpan;
 use super::malformed::{Flaw, Reason};
 use super::shape::{Field, Kind, Shape};
 
@@ -20,35 +19,13 @@ pub(super) struct Walker<'a> {
     flexible: bool,
     memory: usize,
     memory_limit: usize,
-    records: Option<Vec<RecordsSpan>>,
     /// Bytes after the message that are no flaw.
     surplus: usize,
 }
 
-/// What a walk found out.
-pub(super) struct Walked {
-    pub(super) memory: usize,
-    pub(super) records: Vec<RecordsSpan>,
-}
-
 impl<'a> Walker<'a> {
     pub(super) const fn new(input: &'a [u8], version: i16, flexible: bool, memory_limit: usize) -> Self {
-        Self {
-            input,
-            at: 0,
-            end: input.len(),
-            version,
-            flexible,
-            memory: 0,
-            memory_limit,
-            records: None,
-            surplus: 0,
-        }
-    }
-
-    pub(super) fn collecting_records(mut self) -> Self {
-        self.records = Some(Vec::new());
-        self
+        Self { input, at: 0, end: input.len(), version, flexible, memory: 0, memory_limit, surplus: 0 }
     }
 
     pub(super) const fn overlooking(mut self, surplus: usize) -> Self {
@@ -56,13 +33,13 @@ impl<'a> Walker<'a> {
         self
     }
 
-    /// Walks the whole input.
-    pub(super) fn walk(mut self, shape: &'static Shape) -> Walk<Walked> {
+    /// Walks the whole input; how much memory decoding it takes at most.
+    pub(super) fn walk(mut self, shape: &'static Shape) -> Walk<usize> {
         self.account(1, shape.memory)?;
         self.walk_struct(shape)?;
         match self.left() {
             left if left > self.surplus => self.fail(Reason::Trailing { left }),
-            _ => Ok(Walked { memory: self.memory, records: self.records.unwrap_or_default() }),
+            _ => Ok(self.memory),
         }
     }
 
@@ -110,13 +87,10 @@ impl<'a> Walker<'a> {
     fn walk_records(&mut self, nullable: bool) -> Walk {
         let prefix = self.at;
         let length = self.length()?;
-        let Some(length) = Self::non_null(length, nullable, prefix)? else { return Ok(()) };
-        let start = self.at;
-        self.skip(length)?;
-        if let Some(spans) = &mut self.records {
-            spans.push(RecordsSpan { prefix, start, end: self.at });
+        match Self::non_null(length, nullable, prefix)? {
+            Some(length) => self.skip(length),
+            None => Ok(()),
         }
-        Ok(())
     }
 
     fn walk_nullable_struct(&mut self, shape: &'static Shape) -> Walk {
@@ -243,11 +217,7 @@ impl<'a> Walker<'a> {
     }
 
     fn account(&mut self, count: usize, each: usize) -> Walk {
-        if count == 0 {
-            return Ok(());
-        }
-        let allocation = count.saturating_mul(each).saturating_add(ALLOCATION_OVERHEAD);
-        self.memory = self.memory.saturating_add(allocation);
+        self.memory = self.memory.saturating_add(allocation(count, each));
         if self.memory > self.memory_limit {
             return self.fail(Reason::Memory { needed: self.memory, allowed: self.memory_limit });
         }
@@ -284,6 +254,11 @@ impl<'a> Walker<'a> {
     fn fail<T>(&self, reason: Reason) -> Walk<T> {
         refuse(self.at, reason)
     }
+}
+
+/// What an array of so many elements is estimated to take.
+pub(crate) const fn allocation(count: usize, each: usize) -> usize {
+    if count == 0 { 0 } else { count.saturating_mul(each).saturating_add(ALLOCATION_OVERHEAD) }
 }
 
 fn refuse<T>(offset: usize, reason: Reason) -> Walk<T> {

@@ -5,29 +5,29 @@ use chronik_types::Entropy;
 use crate::wellformed::shape::{Field, Kind, Shape};
 
 /// A message, and where its lengths stand.
-pub(super) struct Generated {
-    pub(super) bytes: Vec<u8>,
-    pub(super) lengths: Vec<Length>,
+pub(crate) struct Generated {
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) lengths: Vec<Length>,
     /// How deeply structs are nested in it.
     pub(super) depth: usize,
 }
 
 /// A length or count in a message.
-pub(super) struct Length {
+pub(crate) struct Length {
     pub(super) at: usize,
     pub(super) width: usize,
     pub(super) kind: LengthKind,
 }
 
 #[derive(Clone, Copy)]
-pub(super) enum LengthKind {
+pub(crate) enum LengthKind {
     Int16,
     Int32,
     Varint,
 }
 
 /// A random message of that shape, as kafka-protocol would encode it: no tagged field with its default value.
-pub(super) fn generate(shape: &'static Shape, version: i16, flexible: bool, entropy: &Entropy) -> Generated {
+pub(crate) fn generate(shape: &'static Shape, version: i16, flexible: bool, entropy: &Entropy) -> Generated {
     let message = Generated { bytes: Vec::new(), lengths: Vec::new(), depth: 0 };
     let mut writer = Writer { message, version, flexible, entropy, depth: 0 };
     writer.structure(shape);

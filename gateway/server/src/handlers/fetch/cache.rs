@@ -9,13 +9,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chronik_broker::Broker;
-use chronik_types::{Clock, Entropy, ErrorCode, TopicId};
-use kafka_protocol::messages::FetchRequest;
+use chronik_types::{Clock, Entropy, ErrorCode};
+use chronik_wire::hot::fetch::{FetchRequest, TOPIC_IDS_SINCE};
 use parking_lot::Mutex;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 
-use super::interest::{Interest, TOPIC_IDS_SINCE, TopicRef, Wants};
+use super::interest::{Interest, TopicRef, Wants};
 use super::session::{FINAL_EPOCH, INITIAL_EPOCH, Membership, Session, Subject, next_epoch};
 
 /// How long a session is safe from larger ones, and how long unused it gives way to any (Kafka's `MIN_INCREMENTAL_FETCH_SESSION_EVICTION_MS`).
@@ -87,7 +87,7 @@ impl SessionCache {
             }
             open.epoch = next_epoch(open.epoch);
             open.last_used = self.clock.monotonic();
-            open.forget(&request.forgotten_topics_data);
+            open.forget(&request.forgotten);
             let before = open.len();
             open.update(broker, &request.topics);
             (open.interests(broker), open.len() > before)
@@ -166,12 +166,11 @@ fn evictable(sessions: &HashMap<i32, Arc<Mutex<Session>>>, size: usize, now: Dur
 fn named(broker: &Broker, request: &FetchRequest) -> Vec<Interest> {
     let mut interests = Vec::new();
     for asked in &request.topics {
-        let topic =
-            TopicRef { id: TopicId::from_bytes(*asked.topic_id.as_bytes()), name: asked.topic.0.clone() };
+        let topic = TopicRef { id: asked.id, name: asked.name.clone() };
         interests.extend(asked.partitions.iter().map(|partition| Interest {
-            partition: topic.partition(broker, partition.partition),
+            partition: topic.partition(broker, partition.index),
             topic: topic.clone(),
-            index: partition.partition,
+            index: partition.index,
             wants: Wants::from(partition),
         }));
     }

@@ -4,11 +4,8 @@ use std::sync::Arc;
 
 use chronik_broker::{Broker, Partition};
 use chronik_types::{ErrorCode, PartitionIndex, TopicId};
-use kafka_protocol::messages::fetch_request::FetchPartition;
+use chronik_wire::hot::fetch::FetchPartition;
 use kafka_protocol::protocol::StrBytes;
-
-/// The version from which topics go by id (KIP-516).
-pub(super) const TOPIC_IDS_SINCE: i16 = 13;
 
 /// A topic as the client names it: by name, or from version 13 on by id.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -59,7 +56,7 @@ impl From<&FetchPartition> for Wants {
     fn from(asked: &FetchPartition) -> Self {
         Self {
             fetch_offset: asked.fetch_offset,
-            max_bytes: asked.partition_max_bytes,
+            max_bytes: asked.max_bytes,
             current_leader_epoch: asked.current_leader_epoch,
             last_fetched_epoch: asked.last_fetched_epoch,
         }

@@ -16,36 +16,35 @@ mod session;
 use std::sync::Arc;
 use std::time::Duration;
 
-use chronik_policy::{Answer, Call, CloseReason, Reply};
+use chronik_policy::{Answer, Call, CloseReason, Reply, Reservation};
 use chronik_types::{ErrorCode, IsolationLevel};
-use chronik_wire::request::decode_request;
-use chronik_wire::response::encode_fetch_response;
-use kafka_protocol::messages::FetchRequest;
+use chronik_wire::hot::fetch::FetchRequest;
+use chronik_wire::response::{EncodeError, Segments};
 
 pub(crate) use self::cache::SessionCache;
 use self::read::{Limits, Poll};
-use self::response::Built;
+use self::response::Builder;
 use super::Context;
 
 /// Answers a call. Takes the whole of it, to let the next request start while this one waits for records.
 pub(super) async fn answer(context: Arc<Context>, call: Call) -> Reply {
-    let Call { header, mut body, turn, connection, reservation, .. } = call;
+    let Call { header, body, turn, connection, reservation, .. } = call;
     let version = header.api_version;
-    let request: FetchRequest = match decode_request(version, &mut body) {
+    let request = match FetchRequest::decode(version, body) {
         Ok(request) => request,
         Err(malformed) => return Reply::Close(malformed.into()),
     };
-    drop(body);
+    let builder = Builder { version, correlation_id: header.correlation_id };
     let Some(limits) = limits(&context, &request) else {
-        return encode(version, header.correlation_id, response::refused(ErrorCode::InvalidRequest));
+        return builder.refused(ErrorCode::InvalidRequest);
     };
-    if is_from_replica(&request) {
-        let refused = response::each_refused(request, ErrorCode::TopicAuthorizationFailed);
-        return encode(version, header.correlation_id, refused);
+    // A broker, that is, a replica that follows (CVE-2018-1288: it would pass by what is checked of clients).
+    if request.is_from_replica {
+        return builder.each_refused(&request, ErrorCode::TopicAuthorizationFailed);
     }
     let subject = match context.fetch_sessions.begin(&context.broker, version, request) {
         Ok(subject) => subject,
-        Err(error) => return encode(version, header.correlation_id, response::refused(error)),
+        Err(error) => return builder.refused(error),
     };
     drop(turn);
     // What the client asked for is small and copied where it lives on; a long wait must not hold its memory.
@@ -56,16 +55,17 @@ pub(super) async fn answer(context: Arc<Context>, call: Call) -> Reply {
         interests: &subject.interests,
         limits,
     };
-    let round = poll.run(&connection.closing).await;
-    let session_id = subject.session_id();
-    let told = subject.finish(round.found);
-    let built = Built { reservation: round.reservation, ..response::of(session_id, limits.isolation, told) };
-    encode(version, header.correlation_id, built)
+    let mut round = poll.run(&connection.closing).await;
+    subject.tell(&mut round.found);
+    builder.found(subject.session_id(), limits.isolation, round)
 }
 
-fn encode(version: i16, correlation_id: i32, built: Built) -> Reply {
-    let Built { message, records, error, reservation } = built;
-    match encode_fetch_response(version, correlation_id, message, &records) {
+fn reply(
+    segments: Result<Segments, EncodeError>,
+    error: ErrorCode,
+    reservation: Option<Reservation>,
+) -> Reply {
+    match segments {
         Ok(segments) => Reply::Answer(Answer { reservation, ..Answer::new(segments, error) }),
         Err(error) => Reply::Close(CloseReason::Unencodable(error)),
     }
@@ -80,9 +80,4 @@ fn limits(context: &Context, request: &FetchRequest) -> Option<Limits> {
         max_wait: Duration::from_millis(u64::try_from(request.max_wait_ms).unwrap_or(0)),
         isolation: IsolationLevel::from_id(request.isolation_level)?,
     })
-}
-
-/// Whether a broker asks, that is, a replica that follows (CVE-2018-1288: it would pass by what is checked of clients).
-fn is_from_replica(request: &FetchRequest) -> bool {
-    request.replica_id.0 >= 0 || request.replica_state.replica_id.0 >= 0
 }

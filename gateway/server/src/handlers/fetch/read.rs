@@ -10,7 +10,7 @@ use chronik_types::{ErrorCode, IsolationLevel, LeaderEpoch, Offset};
 use tokio::task::coop::consume_budget;
 use tokio_util::sync::CancellationToken;
 
-use super::interest::{Interest, TopicRef, Wants};
+use super::interest::{Interest, Wants};
 use crate::handlers::leader_epoch;
 
 /// What a fetch may answer with however short memory is.
@@ -39,9 +39,8 @@ pub(super) struct Poll<'a> {
 
 /// What was found in one partition.
 #[derive(Debug)]
-pub(super) struct Found {
-    pub(super) topic: TopicRef,
-    pub(super) index: i32,
+pub(super) struct Found<'a> {
+    pub(super) interest: &'a Interest,
     pub(super) error: ErrorCode,
     pub(super) high_watermark: Offset,
     pub(super) last_stable_offset: Offset,
@@ -54,8 +53,8 @@ pub(super) struct Found {
 
 /// What was found in all of them.
 #[derive(Debug)]
-pub(super) struct Round {
-    pub(super) found: Vec<Found>,
+pub(super) struct Round<'a> {
+    pub(super) found: Vec<Found<'a>>,
     /// The memory that is counted for the records.
     pub(super) reservation: Option<Reservation>,
     bytes: usize,
@@ -63,9 +62,9 @@ pub(super) struct Round {
     urgent: bool,
 }
 
-impl Poll<'_> {
+impl<'a> Poll<'a> {
     /// Reads; waits while there is too little, until the time is up or the connection is about to end.
-    pub(super) async fn run(self, closing: &CancellationToken) -> Round {
+    pub(super) async fn run(self, closing: &CancellationToken) -> Round<'a> {
         // A reader that is caught up, as most are most of the time, has nothing to read before it waits.
         if self.has_something_to_read() || self.limits.max_wait.is_zero() {
             let round = self.read_all().await;
@@ -102,7 +101,7 @@ impl Poll<'_> {
         })
     }
 
-    fn suffices(&self, round: &Round) -> bool {
+    fn suffices(&self, round: &Round<'_>) -> bool {
         round.urgent || round.bytes >= self.limits.min_bytes || self.partitions().is_empty()
     }
 
@@ -110,7 +109,7 @@ impl Poll<'_> {
         self.interests.iter().filter_map(|interest| interest.partition.clone().ok()).collect()
     }
 
-    async fn read_all(&self) -> Round {
+    async fn read_all(&self) -> Round<'a> {
         let found = Vec::with_capacity(self.interests.len());
         let reservation = self.memory.reserve_some(self.limits.max_bytes);
         // When memory is short, answers get smaller; they never stop.
@@ -139,11 +138,11 @@ impl Poll<'_> {
 
     async fn read_one(
         &self,
-        interest: &Interest,
+        interest: &'a Interest,
         partition: &Arc<Partition>,
         max_bytes: usize,
         bytes_so_far: usize,
-    ) -> Found {
+    ) -> Found<'a> {
         let wants = interest.wants;
         if let Err(error) = leader_epoch::check(partition, wants.current_leader_epoch) {
             return Found::failed(interest, error);
@@ -200,11 +199,10 @@ fn diverging(
     Ok(parts.then_some((epoch, end)))
 }
 
-impl Found {
-    fn failed(interest: &Interest, error: ErrorCode) -> Self {
+impl<'a> Found<'a> {
+    fn failed(interest: &'a Interest, error: ErrorCode) -> Self {
         Self {
-            topic: interest.topic.clone(),
-            index: interest.index,
+            interest,
             error,
             high_watermark: Offset::NONE,
             last_stable_offset: Offset::NONE,
@@ -215,7 +213,7 @@ impl Found {
         }
     }
 
-    fn nothing(interest: &Interest, partition: &Partition) -> Self {
+    fn nothing(interest: &'a Interest, partition: &Partition) -> Self {
         Self {
             high_watermark: partition.high_watermark(),
             last_stable_offset: partition.last_stable_offset(),
@@ -224,7 +222,7 @@ impl Found {
         }
     }
 
-    fn records(interest: &Interest, records: Records) -> Self {
+    fn records(interest: &'a Interest, records: Records) -> Self {
         Self {
             high_watermark: records.high_watermark,
             last_stable_offset: records.last_stable_offset,

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chronik_broker::{Broker, Partition};
-use chronik_types::{ErrorCode, Offset, TopicId};
-use kafka_protocol::messages::fetch_request::{FetchTopic, ForgottenTopic};
+use chronik_types::{ErrorCode, Offset};
+use chronik_wire::hot::fetch::{FetchTopic, ForgottenTopic};
 use parking_lot::Mutex;
 
 use super::interest::{Interest, TopicRef, Wants};
@@ -67,11 +67,10 @@ impl Subject {
         self.session.as_ref().map_or(0, |membership| membership.id)
     }
 
-    /// What of it is told, which the session then remembers.
-    pub(super) fn finish(self, found: Vec<Found>) -> Vec<Found> {
-        match self.session {
-            None => found,
-            Some(membership) => membership.session.lock().tell(found, membership.incremental),
+    /// Keeps what of it is told, which the session then remembers.
+    pub(super) fn tell(&self, found: &mut Vec<Found<'_>>) {
+        if let Some(membership) = &self.session {
+            membership.session.lock().tell(found, membership.incremental);
         }
     }
 }
@@ -110,19 +109,18 @@ impl Session {
     /// Adds and changes partitions.
     pub(super) fn update(&mut self, broker: &Broker, topics: &[FetchTopic]) {
         for asked in topics {
-            let topic =
-                TopicRef { id: TopicId::from_bytes(*asked.topic_id.as_bytes()), name: asked.topic.0.clone() };
+            let topic = TopicRef { id: asked.id, name: asked.name.clone() };
             let mut detached: Option<TopicRef> = None;
             for partition in &asked.partitions {
                 let wants = Wants::from(partition);
-                let key = (topic.clone(), partition.partition);
+                let key = (topic.clone(), partition.index);
                 if let Some(kept) = self.partitions.get_mut(&key) {
                     kept.wants = wants;
                     continue;
                 }
                 let topic = detached.get_or_insert_with(|| topic.detached());
-                let found = topic.partition(broker, partition.partition);
-                self.partitions.insert((topic.clone(), partition.partition), Kept::new(wants, found));
+                let found = topic.partition(broker, partition.index);
+                self.partitions.insert((topic.clone(), partition.index), Kept::new(wants, found));
             }
         }
     }
@@ -130,8 +128,7 @@ impl Session {
     /// Drops partitions.
     pub(super) fn forget(&mut self, topics: &[ForgottenTopic]) {
         for gone in topics {
-            let topic =
-                TopicRef { id: TopicId::from_bytes(*gone.topic_id.as_bytes()), name: gone.topic.0.clone() };
+            let topic = TopicRef { id: gone.id, name: gone.name.clone() };
             for index in &gone.partitions {
                 self.partitions.remove(&(topic.clone(), *index));
             }
@@ -163,9 +160,9 @@ impl Session {
     }
 
     /// Keeps what the client has to be told, and remembers that it was told.
-    fn tell(&mut self, mut found: Vec<Found>, incremental: bool) -> Vec<Found> {
+    fn tell(&mut self, found: &mut Vec<Found<'_>>, incremental: bool) {
         found.retain(|found| {
-            let key = (found.topic.clone(), found.index);
+            let key = (found.interest.topic.clone(), found.interest.index);
             let Some(kept) = self.partitions.get_mut(&key) else {
                 return true;
             };
@@ -175,7 +172,6 @@ impl Session {
             }
             is_news || !incremental
         });
-        found
     }
 }
 
@@ -185,7 +181,7 @@ impl Kept {
     }
 
     /// Whether the client does not know that yet; from now on it does.
-    fn is_news(&mut self, found: &Found) -> bool {
+    fn is_news(&mut self, found: &Found<'_>) -> bool {
         let has_moved =
             found.high_watermark != self.high_watermark || found.log_start_offset != self.log_start_offset;
         // An error carries no offsets, so that the first answer after it is news, whatever it says.

@@ -12,34 +12,31 @@ mod response;
 
 use std::sync::Arc;
 
-use chronik_policy::{Call, CloseReason, Reply};
+use chronik_policy::{Answer, Call, CloseReason, Reply};
 use chronik_types::ErrorCode;
-use chronik_wire::request::decode_request;
-use kafka_protocol::messages::ProduceRequest;
+use chronik_wire::hot::produce::ProduceRequest;
 
 use self::plan::Plan;
 use super::Context;
-use super::answer::{Response, encode};
 
 /// The version from which zstd may be used (KIP-110).
 const ZSTD_SINCE: i16 = 7;
 
 /// Answers a call. Takes the whole of it, to give up the turn before the answer is there.
 pub(super) async fn answer(context: Arc<Context>, call: Call) -> Reply {
-    let Call { header, mut body, turn, .. } = call;
+    let Call { header, body, turn, .. } = call;
     let version = header.api_version;
-    let request: ProduceRequest = match decode_request(version, &mut body) {
+    let request = match ProduceRequest::decode(version, body) {
         Ok(request) => request,
         Err(malformed) => return Reply::Close(malformed.into()),
     };
-    drop(body);
     let acks = request.acks;
     let (plan, batches) = Plan::of(&context.broker, version, request);
     let batches = chronik_broker::ProduceRequest { batches, zstd_allowed: version >= ZSTD_SINCE };
     let submitted = context.broker.submit(batches).await;
     drop(turn);
     let results = submitted.committed(&context.broker).await;
-    let (response, error) = plan.response(version, results);
+    let error = plan.first_error(&results);
     if acks == 0 {
         return if error.is_none() {
             Reply::Nothing
@@ -47,7 +44,10 @@ pub(super) async fn answer(context: Arc<Context>, call: Call) -> Reply {
             Reply::Close(CloseReason::FailedWithoutAnswer(error))
         };
     }
-    encode(&header, &Response { message: response, error })
+    match plan.response(version, header.correlation_id, results) {
+        Ok(segments) => Reply::Answer(Answer::new(segments, error)),
+        Err(error) => Reply::Close(CloseReason::Unencodable(error)),
+    }
 }
 
 /// Whether a client may ask for this many acknowledgements.

@@ -1,27 +1,19 @@
-//! From the topics of a request to batches for the broker, and where each result belongs.
+//! From the partitions of a request to batches for the broker, and what is refused before.
 
-use chronik_broker::{Broker, ProduceBatch, Topic};
-use chronik_types::{PartitionIndex, TopicId};
-use kafka_protocol::messages::ProduceRequest;
-use kafka_protocol::messages::produce_request::{PartitionProduceData, TopicProduceData};
 use std::sync::Arc;
 
-use super::{Refusal, is_acks};
+use chronik_broker::{Broker, ProduceBatch, Topic};
+use chronik_types::PartitionIndex;
+use chronik_wire::hot::produce::{ProducePartition, ProduceRequest, ProduceTopic, TOPIC_IDS_SINCE};
 
-/// The version from which topics go by id (KIP-516).
-const TOPIC_IDS_SINCE: i16 = 13;
+use super::{Refusal, is_acks};
 
 /// The partitions of a request, in its order.
 #[derive(Debug)]
 pub(super) struct Plan {
-    pub(super) topics: Vec<TopicPlan>,
-}
-
-/// The partitions of one topic.
-#[derive(Debug)]
-pub(super) struct TopicPlan {
-    /// As it was asked for; `partition_data` has been taken out.
-    pub(super) asked: TopicProduceData,
+    /// As they were asked for.
+    pub(super) topics: Vec<ProduceTopic>,
+    /// Those of all topics.
     pub(super) partitions: Vec<PartitionPlan>,
 }
 
@@ -37,30 +29,29 @@ impl Plan {
     pub(super) fn of(broker: &Broker, version: i16, request: ProduceRequest) -> (Self, Vec<ProduceBatch>) {
         let refusal = if !is_acks(request.acks) {
             Some(Refusal::Acks)
-        } else if request.transactional_id.is_some() {
+        } else if request.is_transactional {
             Some(Refusal::Transactional)
         } else {
             None
         };
-        let mut batches = Vec::new();
-        let mut topics = Vec::with_capacity(request.topic_data.len());
-        for mut asked in request.topic_data {
-            let data = std::mem::take(&mut asked.partition_data);
+        let mut batches = Vec::with_capacity(request.partitions.len());
+        let mut partitions = Vec::with_capacity(request.partitions.len());
+        let mut rest = request.partitions.into_iter();
+        for asked in &request.topics {
             let topic = match refusal {
                 Some(refusal) => Err(refusal),
-                None => find(broker, version, &asked),
+                None => find(broker, version, asked),
             };
-            let partitions =
-                data.into_iter().map(|data| plan_partition(&topic, data, &mut batches)).collect();
-            topics.push(TopicPlan { asked, partitions });
+            let own = rest.by_ref().take(asked.partitions);
+            partitions.extend(own.map(|data| plan_partition(&topic, data, &mut batches)));
         }
-        (Self { topics }, batches)
+        (Self { topics: request.topics, partitions }, batches)
     }
 }
 
-fn find(broker: &Broker, version: i16, asked: &TopicProduceData) -> Result<Arc<Topic>, Refusal> {
+fn find(broker: &Broker, version: i16, asked: &ProduceTopic) -> Result<Arc<Topic>, Refusal> {
     if version >= TOPIC_IDS_SINCE {
-        broker.topic_by_id(TopicId::from_bytes(*asked.topic_id.as_bytes())).ok_or(Refusal::UnknownTopicId)
+        broker.topic_by_id(asked.id).ok_or(Refusal::UnknownTopicId)
     } else {
         broker.topic(&asked.name).ok_or(Refusal::UnknownTopic)
     }
@@ -68,7 +59,7 @@ fn find(broker: &Broker, version: i16, asked: &TopicProduceData) -> Result<Arc<T
 
 fn plan_partition(
     topic: &Result<Arc<Topic>, Refusal>,
-    data: PartitionProduceData,
+    data: ProducePartition,
     batches: &mut Vec<ProduceBatch>,
 ) -> PartitionPlan {
     let partition = match topic {

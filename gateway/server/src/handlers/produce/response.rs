@@ -2,94 +2,90 @@
 
 use chronik_broker::{ProduceError, Produced};
 use chronik_types::ErrorCode;
-use kafka_protocol::messages::ProduceResponse;
-use kafka_protocol::messages::produce_response::{PartitionProduceResponse, TopicProduceResponse};
-use kafka_protocol::protocol::StrBytes;
+use chronik_wire::hot::produce::{PartitionResponse, ProduceResponse};
+use chronik_wire::response::{EncodeError, Segments};
 
 use super::Refusal;
-use super::plan::{PartitionPlan, Plan, TopicPlan};
-
-/// The version from which a partition has room for a message (KIP-467).
-const MESSAGES_SINCE: i16 = 8;
+use super::plan::{PartitionPlan, Plan};
 
 impl Plan {
-    /// The response, and the first error in it.
+    /// The first error among the results, of the request that gave this plan.
+    pub(super) fn first_error(&self, results: &[Result<Produced, ProduceError>]) -> ErrorCode {
+        let mut results = results.iter();
+        let errors = self.partitions.iter().map(|plan| match plan.refused {
+            Some(refusal) => refusal.code(),
+            None => match results.next() {
+                Some(Ok(_)) => ErrorCode::None,
+                Some(Err(error)) => error.error_code(),
+                None => MISSING,
+            },
+        });
+        errors.into_iter().find(|error| !error.is_none()).unwrap_or(ErrorCode::None)
+    }
+
+    /// The response.
+    ///
+    /// # Errors
+    /// When it is too long to send.
     pub(super) fn response(
         self,
         version: i16,
+        correlation_id: i32,
         results: Vec<Result<Produced, ProduceError>>,
-    ) -> (ProduceResponse, ErrorCode) {
+    ) -> Result<Segments, EncodeError> {
+        let mut response =
+            ProduceResponse::new(version, correlation_id, self.topics.len(), self.partitions.len());
         let mut results = results.into_iter();
-        let mut first = ErrorCode::None;
-        let mut topics = Vec::with_capacity(self.topics.len());
-        for TopicPlan { asked, partitions } in self.topics {
-            let partitions = partitions
-                .into_iter()
-                .map(|plan| {
-                    let (response, error) = partition(version, &plan, &mut results);
-                    if first.is_none() {
-                        first = error;
-                    }
-                    response
-                })
-                .collect();
-            topics.push(
-                TopicProduceResponse::default()
-                    .with_name(asked.name)
-                    .with_topic_id(asked.topic_id)
-                    .with_partition_responses(partitions),
-            );
+        let mut rest = self.partitions.iter();
+        for topic in &self.topics {
+            response.topic(&topic.name, topic.id, topic.partitions);
+            for plan in rest.by_ref().take(topic.partitions) {
+                response.partition(&partition(plan, &mut results));
+            }
         }
-        (ProduceResponse::default().with_responses(topics), first)
+        response.finish()
     }
 }
+
+/// The broker gives one result for each batch; that it did not is not the client's fault.
+const MISSING: ErrorCode = ErrorCode::UnknownServerError;
 
 fn partition(
-    version: i16,
     plan: &PartitionPlan,
     results: &mut impl Iterator<Item = Result<Produced, ProduceError>>,
-) -> (PartitionProduceResponse, ErrorCode) {
+) -> PartitionResponse {
     if let Some(refusal) = plan.refused {
-        return refused(version, plan.index, refusal);
+        return refused(plan.index, refusal);
     }
     match results.next() {
-        Some(Ok(produced)) => (appended(plan.index, &produced), ErrorCode::None),
-        Some(Err(error)) => {
-            let code = error.error_code();
-            (failed(version, plan.index, code, Some(error.to_string())), code)
-        }
-        // The broker gives one result for each batch; that it did not is not the client's fault.
-        None => {
-            let code = ErrorCode::UnknownServerError;
-            (failed(version, plan.index, code, None), code)
-        }
+        Some(Ok(produced)) => appended(plan.index, &produced),
+        Some(Err(error)) => failed(plan.index, error.error_code(), Some(error.to_string())),
+        None => failed(plan.index, MISSING, None),
     }
 }
 
-fn appended(index: i32, produced: &Produced) -> PartitionProduceResponse {
-    PartitionProduceResponse::default()
-        .with_index(index)
-        .with_base_offset(produced.base_offset.get())
-        .with_log_append_time_ms(produced.log_append_time.get())
-        .with_log_start_offset(produced.log_start_offset.get())
+fn appended(index: i32, produced: &Produced) -> PartitionResponse {
+    PartitionResponse {
+        index,
+        error_code: ErrorCode::None.code(),
+        base_offset: produced.base_offset.get(),
+        log_append_time_ms: produced.log_append_time.get(),
+        log_start_offset: produced.log_start_offset.get(),
+        error_message: None,
+    }
 }
 
-fn refused(version: i16, index: i32, refusal: Refusal) -> (PartitionProduceResponse, ErrorCode) {
-    let code = refusal.code();
-    (failed(version, index, code, refusal.message().map(str::to_owned)), code)
+fn refused(index: i32, refusal: Refusal) -> PartitionResponse {
+    failed(index, refusal.code(), refusal.message().map(str::to_owned))
 }
 
-fn failed(version: i16, index: i32, code: ErrorCode, message: Option<String>) -> PartitionProduceResponse {
-    let response = PartitionProduceResponse::default()
-        .with_index(index)
-        .with_error_code(code.code())
-        .with_base_offset(-1)
-        .with_log_append_time_ms(-1)
-        .with_log_start_offset(-1);
-    match message {
-        Some(message) if version >= MESSAGES_SINCE => {
-            response.with_error_message(Some(StrBytes::from_string(message)))
-        }
-        _ => response,
+fn failed(index: i32, code: ErrorCode, error_message: Option<String>) -> PartitionResponse {
+    PartitionResponse {
+        index,
+        error_code: code.code(),
+        base_offset: -1,
+        log_append_time_ms: -1,
+        log_start_offset: -1,
+        error_message,
     }
 }
