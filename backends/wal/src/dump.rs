@@ -162,9 +162,8 @@ impl LogDump {
     pub fn items(&self, start: Position) -> io::Result<Items<'_>> {
         let segment = self.segments.iter().find(|segment| segment.start == start.get());
         let segment = Arc::clone(segment.ok_or(io::ErrorKind::NotFound)?);
-        let file = self.disk.open(&segment.name(), Access::Read)?;
         let before = Before { previous: (segment.start == 0).then_some(0), epoch: segment.epoch };
-        let scan = Scan::new(file, self.log_id, (segment.start, segment.bytes), before);
+        let scan = Scan::open(self.disk.as_ref(), self.log_id, &segment, before)?;
         Ok(Items { log: self, segment, scan, ended: false })
     }
 

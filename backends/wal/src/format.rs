@@ -281,6 +281,27 @@ pub(crate) fn crc32c(bytes: &[u8]) -> u32 {
     low_half(crc_fast::checksum(crc_fast::CrcAlgorithm::Crc32Iscsi, bytes))
 }
 
+/// A CRC-32C of bytes that come in pieces.
+#[derive(Debug)]
+pub(crate) struct Crc32c(crc_fast::Digest);
+
+impl Crc32c {
+    /// Of nothing yet.
+    pub(crate) fn new() -> Self {
+        Self(crc_fast::Digest::new(crc_fast::CrcAlgorithm::Crc32Iscsi))
+    }
+
+    /// Adds the next piece.
+    pub(crate) fn update(&mut self, bytes: &[u8]) {
+        self.0.update(bytes);
+    }
+
+    /// The checksum of all pieces.
+    pub(crate) fn finish(&self) -> u32 {
+        low_half(self.0.finalize())
+    }
+}
+
 fn header_crc(log_id: u64, fields: &[u8]) -> u32 {
     let mut covered = [0; 76];
     put(&mut covered, 0, &log_id.to_le_bytes());

@@ -3,14 +3,16 @@
 //! The scan verifies everything that ties a block to its place: position, epoch, chain and all checksums. What a
 //! defect means, a torn tail or damage, is decided by its callers with the help of a [`Question`].
 
+mod window;
+
 use std::io;
 use std::sync::Arc;
 
-use bytes::Bytes;
-
-use crate::disk::{Access, Disk, DiskFile};
+use crate::disk::{Access, Disk};
 use crate::format::{BLOCK_HEADER, BlockHeader, Defect, MetaEntry, PAGE, crc32c, decode_meta, mark};
 use crate::segments::Segment;
+
+use window::{CHUNK, Window};
 
 /// Reads one segment.
 #[derive(Debug)]
@@ -56,14 +58,11 @@ pub(crate) struct Before {
 
 impl Scan {
     /// Starts behind the header of a segment.
-    pub(crate) fn new(
-        file: Arc<dyn DiskFile>,
-        log_id: u64,
-        (start, bytes): (u64, u64),
-        before: Before,
-    ) -> Self {
+    pub(crate) fn open(disk: &dyn Disk, log_id: u64, segment: &Segment, before: Before) -> io::Result<Self> {
         let Before { previous, epoch } = before;
-        Self { window: Window::new(file), log_id, start, bytes, at: PAGE, previous, epoch }
+        let window = Window::open(disk, &segment.name())?;
+        let Segment { start, bytes, .. } = *segment;
+        Ok(Self { window, log_id, start, bytes, at: PAGE, previous, epoch })
     }
 
     /// Byte in the file where the next block should begin.
@@ -102,8 +101,8 @@ impl Scan {
         let mut at = self.at + PAGE;
         while at < self.bytes {
             let position = self.start + at;
-            let Some(bytes) = self.window.get(at, BLOCK_HEADER)? else { break };
-            if BlockHeader::decode(self.log_id, position, bytes).is_ok_and(|found| found.epoch >= self.epoch)
+            let Some(bytes) = self.window.array::<BLOCK_HEADER>(at)? else { break };
+            if BlockHeader::decode(self.log_id, position, &bytes).is_ok_and(|found| found.epoch >= self.epoch)
             {
                 self.at = at;
                 self.previous = None;
@@ -119,25 +118,26 @@ impl Scan {
         if offset + PAGE > self.bytes {
             return Ok(Err(Defect::Short));
         }
-        let Some(bytes) = self.window.get(offset, BLOCK_HEADER)? else { return Ok(Err(Defect::Short)) };
-        let header = match BlockHeader::decode(self.log_id, position, bytes) {
+        let Some(bytes) = self.window.array::<BLOCK_HEADER>(offset)? else { return Ok(Err(Defect::Short)) };
+        let header = match BlockHeader::decode(self.log_id, position, &bytes) {
             Ok(header) => header,
             Err(defect) => return Ok(Err(defect)),
         };
         if let Err(defect) = self.check(&header) {
             return Ok(Err(defect));
         }
-        let lengths = (usize::try_from(header.meta_len), usize::try_from(header.data_len));
-        let (Ok(meta_len), Ok(data_len)) = lengths else { return Ok(Err(Defect::Short)) };
-        let Some(body) = self.window.get(offset + BLOCK_HEADER as u64, meta_len + data_len)? else {
+        let Ok(meta_len) = usize::try_from(header.meta_len) else { return Ok(Err(Defect::Short)) };
+        let meta_at = offset + BLOCK_HEADER as u64;
+        let Some(meta) = self.window.bytes(meta_at, meta_len)? else { return Ok(Err(Defect::Short)) };
+        let data_at = meta_at + u64::from(header.meta_len);
+        let Some(data_crc) = self.window.checksum(data_at, header.data_len)? else {
             return Ok(Err(Defect::Short));
         };
-        let (meta, data) = body.split_at(meta_len.min(body.len()));
-        if crc32c(meta) != header.meta_crc {
+        if crc32c(&meta) != header.meta_crc {
             return Ok(Err(Defect::MetaChecksum));
         }
-        let intact = crc32c(data) == header.data_crc;
-        let entries = decode_meta(&header, &Bytes::copy_from_slice(meta));
+        let intact = data_crc == header.data_crc;
+        let entries = decode_meta(&header, &meta.into());
         Ok(entries.map(|entries| Block { header, offset, entries, intact }))
     }
 
@@ -177,17 +177,17 @@ impl Question<'_> {
     pub(crate) fn is_acknowledged(&self) -> io::Result<bool> {
         let later = self.segments.iter().map(AsRef::as_ref).filter(|later| later.start > self.segment.start);
         for candidate in std::iter::once(self.segment).chain(later) {
-            let file = self.disk.open(&candidate.name(), Access::Read)?;
             let from = if candidate.start == self.segment.start { self.at } else { PAGE };
-            if self.is_claimed_in(candidate, file, from)? {
+            if self.is_claimed_in(candidate, from)? {
                 return Ok(true);
             }
         }
         Ok(false)
     }
 
-    fn is_claimed_in(&self, segment: &Segment, file: Arc<dyn DiskFile>, from: u64) -> io::Result<bool> {
-        let mut window = Window::new(Arc::clone(&file));
+    fn is_claimed_in(&self, segment: &Segment, from: u64) -> io::Result<bool> {
+        let file = self.disk.open(&segment.name(), Access::Read)?;
+        let mut window = Window::open(self.disk, &segment.name())?;
         let mut at = from;
         let mut known = from;
         while at < segment.bytes {
@@ -195,10 +195,10 @@ impl Question<'_> {
             if at >= known {
                 let Some(data) = file.next_data(at)? else { break };
                 at = at.max(data / PAGE * PAGE);
-                known = at + WINDOW as u64;
+                known = at / CHUNK * CHUNK + CHUNK;
             }
-            let Some(bytes) = window.get(at, BLOCK_HEADER)? else { break };
-            if let Ok(header) = BlockHeader::decode(self.log_id, segment.start + at, bytes)
+            let Some(bytes) = window.array::<BLOCK_HEADER>(at)? else { break };
+            if let Ok(header) = BlockHeader::decode(self.log_id, segment.start + at, &bytes)
                 && header.epoch >= self.epoch
                 && header.committed >= self.position
                 && (self.unsynced || !header.has(mark::UNSYNCED))
@@ -208,45 +208,5 @@ impl Question<'_> {
             at += PAGE;
         }
         Ok(false)
-    }
-}
-
-/// A stretch of a file in memory.
-#[derive(Debug)]
-struct Window {
-    file: Arc<dyn DiskFile>,
-    offset: u64,
-    bytes: Vec<u8>,
-    filled: usize,
-}
-
-const WINDOW: usize = 4 << 20;
-
-impl Window {
-    fn new(file: Arc<dyn DiskFile>) -> Self {
-        Self { file, offset: 0, bytes: Vec::new(), filled: 0 }
-    }
-
-    /// `len` bytes at `offset`; `None` when the file ends before.
-    fn get(&mut self, offset: u64, len: usize) -> io::Result<Option<&[u8]>> {
-        let held = |window: &Self| {
-            let from = usize::try_from(offset.checked_sub(window.offset)?).ok()?;
-            let to = from.checked_add(len)?;
-            (to <= window.filled).then_some((from, to))
-        };
-        if held(self).is_none() {
-            // A length that lies must not make us allocate what the file does not have.
-            let left = self.file.len()?.saturating_sub(offset);
-            if u64::try_from(len).map_or(true, |len| left < len) {
-                return Ok(None);
-            }
-            let wanted = usize::try_from(left).map_or(WINDOW, |left| left.min(WINDOW)).max(len);
-            if self.bytes.len() < wanted {
-                self.bytes = vec![0; wanted];
-            }
-            self.offset = offset;
-            self.filled = self.file.read(offset, self.bytes.get_mut(..wanted).unwrap_or_default())?;
-        }
-        Ok(held(self).and_then(|(from, to)| self.bytes.get(from..to)))
     }
 }

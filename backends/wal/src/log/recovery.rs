@@ -119,7 +119,8 @@ impl Log {
                 let reason = format!("the file has {len} bytes of {}", segment.bytes);
                 return Err(self.damaged(&segment, len, &reason));
             }
-            let mut scan = Scan::new(file, self.log_id, (segment.start, segment.bytes), before);
+            let mut scan = Scan::open(self.disk.as_ref(), self.log_id, &segment, before)
+                .map_err(|source| self.read_error(&segment, source))?;
             let Replayed { sealed, has_entries, unsynced: found } =
                 self.replay_segment(&segment, &mut scan, follower)?;
             unsynced |= found;

@@ -6,6 +6,7 @@ mod damage;
 mod directory;
 mod life;
 mod power;
+mod replay;
 mod writes;
 
 use std::sync::Arc;
