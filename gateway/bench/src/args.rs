@@ -51,7 +51,7 @@ pub struct BenchArgs {
     #[arg(long)]
     pub delete_topic_after: bool,
     /// When the broker acknowledges: all, 1 (the leader has it) or 0 (no answer).
-    #[arg(long, value_enum, default_value_t = Acks::All)]
+    #[arg(long, value_enum, default_value_t = Acks::All, allow_hyphen_values = true)]
     pub acks: Acks,
     /// Codec of the batches.
     #[arg(long, value_enum, default_value_t = Compression::None)]

@@ -151,8 +151,10 @@ fn api_name<R>() -> &'static str {
 const fn max_version(api_key: i16) -> i16 {
     match api_key {
         METADATA => 11,
+        PRODUCE => 12,
         _ => i16::MAX,
     }
 }
 
 const METADATA: i16 = 3;
+const PRODUCE: i16 = 0;

@@ -124,3 +124,6 @@ impl Fetcher {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

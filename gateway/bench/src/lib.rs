@@ -4,10 +4,12 @@
 //! before the run. Read [`BenchArgs`] for what can be asked, [`Report`] for what is answered.
 
 mod args;
+mod check;
 mod cluster;
 mod compare;
 mod control;
 mod cpu;
+mod durability;
 mod engine;
 mod error;
 mod fetcher;
@@ -16,13 +18,15 @@ mod ledger;
 mod meter;
 mod modes;
 mod payload;
+mod render;
 mod report;
 mod run;
 mod schedule;
+mod verify;
 mod watch;
 
 pub use args::{Acks, BenchArgs, Compression, KeyPattern, Mode, PayloadPattern};
 pub use compare::{Class, CompareArgs, Comparison, SolArgs, TableName, compare, sol};
 pub use error::BenchError;
 pub use report::{Latency, Report, SCHEMA_VERSION, Verified};
-pub use run::run;
+pub use run::{printed, run};

@@ -74,6 +74,7 @@ pub(crate) struct Meter {
     interval_ns: u64,
     interval_start: (u64, Counts),
     next_interval_ns: u64,
+    next_move_ns: u64,
     watchers: Watchers,
 }
 
@@ -91,10 +92,13 @@ pub(crate) struct Measured {
 const LEAST_NS: u64 = 1_000;
 const GREATEST_NS: u64 = 3_600_000_000_000;
 const DIGITS: u8 = 3;
+/// How often the bar moves.
+const MOVE_NS: u64 = 200_000_000;
 
 impl Meter {
     /// A meter whose warm-up starts now.
-    pub(crate) fn new(args: &BenchArgs, watchers: Watchers) -> Result<Self, BenchError> {
+    pub(crate) fn new(args: &BenchArgs) -> Result<Self, BenchError> {
+        let watchers = Watchers::new(args)?;
         let histogram = || {
             Histogram::new_with_bounds(LEAST_NS, GREATEST_NS, DIGITS)
                 .map_err(|error| BenchError::Unsupported(format!("no histogram can be made: {error}")))
@@ -115,6 +119,7 @@ impl Meter {
             interval_ns,
             interval_start: (0, Counts::default()),
             next_interval_ns: interval_ns,
+            next_move_ns: 0,
             watchers,
         })
     }
@@ -122,6 +127,13 @@ impl Meter {
     /// Nanoseconds since the start.
     pub(crate) fn now_ns(&self) -> u64 {
         nanos(self.clock.monotonic())
+    }
+
+    /// The moment from which records are due: not before the window if there is no warm-up.
+    pub(crate) fn begin_ns(&mut self) -> u64 {
+        let now_ns = self.now_ns();
+        self.tick(now_ns);
+        self.now_ns()
     }
 
     /// Moves on to the phase of this moment.
@@ -135,6 +147,10 @@ impl Meter {
         }
         if now_ns >= self.next_interval_ns {
             self.end_interval(now_ns);
+        }
+        if now_ns >= self.next_move_ns {
+            self.watchers.moved(self.phase, Duration::from_nanos(now_ns));
+            self.next_move_ns = now_ns.saturating_add(MOVE_NS);
         }
         self.phase
     }
@@ -274,6 +290,7 @@ fn summary(histogram: &Histogram<u64>) -> Latency {
     }
 }
 
-fn nanos(duration: Duration) -> u64 {
+/// A duration as nanoseconds.
+pub(crate) fn nanos(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }

@@ -5,6 +5,9 @@ use rand::{Rng, RngCore, SeedableRng};
 
 use crate::args::{KeyPattern, PayloadPattern};
 
+/// A record's key and value.
+pub(crate) type KeyValue = (Option<Vec<u8>>, Vec<u8>);
+
 /// Bytes of a key.
 pub(crate) const KEY_BYTES: usize = 8;
 
@@ -27,7 +30,7 @@ impl Payloads {
     }
 
     /// The next record's key and value.
-    pub(crate) fn next(&mut self) -> (Option<Vec<u8>>, Vec<u8>) {
+    pub(crate) fn next(&mut self) -> KeyValue {
         let key = match self.keys {
             KeyPattern::None => None,
             KeyPattern::Sequential => Some(digits(self.number)),

@@ -1,45 +1,97 @@
 //! A run from its arguments to its report.
 
+use std::path::Path;
+use std::{fs, io};
+
 use crate::args::{BenchArgs, Mode};
+use crate::check::check;
 use crate::cluster;
 use crate::control::Control;
 use crate::cpu;
+use crate::durability::durability;
 use crate::error::{BenchError, name_of};
+use crate::ledger::Ledger;
 use crate::meter::{Measured, Meter};
-use crate::modes::{consume, produce};
+use crate::modes::{consume, metadata, produce, round_trip};
+use crate::render::render;
 use crate::report::{Report, SCHEMA_VERSION, Verified};
-use crate::watch::Watchers;
+use crate::verify::verify;
 
 /// Measures what the arguments ask for.
 ///
 /// # Errors
 /// [`BenchError`] when the run could not be started or carried on.
 pub fn run(args: &BenchArgs) -> Result<Report, BenchError> {
+    let mut args = args.clone();
+    if args.mode == Mode::RoundTrip {
+        args.rate_limit.get_or_insert(round_trip::DEFAULT_RATE);
+    }
+    check(&args)?;
     if let Some(pid) = args.server_pid {
         cpu::check_server(pid)?;
     }
     let mut control = Control::open(&args.bootstrap)?;
-    let leaders = cluster::prepare(&mut control, args)?;
-    let mut meter = Meter::new(args, Watchers::default())?;
-    let verified = match args.mode {
+    let outcome = measure(&args, &mut control).and_then(|report| written(&args, report));
+    if args.delete_topic_after {
+        let deleted = cluster::delete(&mut control, &args.topic);
+        // The first error is the one to tell.
+        return outcome.and_then(|report| deleted.map(|()| report));
+    }
+    outcome
+}
+
+fn measure(args: &BenchArgs, control: &mut Control) -> Result<Report, BenchError> {
+    let leaders = cluster::prepare(control, args)?;
+    let durability = args.durability.clone().unwrap_or_else(|| durability(control, &args.topic));
+    let mut meter = Meter::new(args)?;
+    let mut ledger = (args.validate && args.mode == Mode::Produce).then(Ledger::default);
+    let mut verified = match args.mode {
         Mode::Produce => {
-            produce::run(args, &mut control, &leaders, &mut meter, None)?;
+            produce::run(args, control, &leaders, &mut meter, ledger.as_mut())?;
             None
         }
         Mode::Consume => {
             let bounds = cluster::bounds(&args.topic, &leaders)?;
             consume::run(args, &leaders, &bounds, &mut meter)?
         }
-        Mode::RoundTrip | Mode::Metadata => None,
+        Mode::RoundTrip => Some(round_trip::run(args, control, &leaders, &mut meter)?),
+        Mode::Metadata => {
+            metadata::run(args, control, &mut meter)?;
+            None
+        }
     };
     let measured = meter.finish()?;
-    if args.delete_topic_after {
-        cluster::delete(&mut control, &args.topic)?;
+    if let Some(ledger) = &ledger {
+        verified = Some(verify(&args.topic, &leaders, ledger)?);
     }
-    Ok(report(args, measured, verified))
+    Ok(report(args, measured, verified, durability))
 }
 
-fn report(args: &BenchArgs, measured: Measured, verified: Option<Verified>) -> Report {
+/// Writes the JSON file, if one is asked for.
+fn written(args: &BenchArgs, report: Report) -> Result<Report, BenchError> {
+    if let Some(path) = args.json_output.as_deref().filter(|path| *path != Path::new(STDOUT)) {
+        let json = serde_json::to_string_pretty(&report).map_err(io::Error::from);
+        json.and_then(|json| fs::write(path, json + "\n"))
+            .map_err(|source| BenchError::Output { path: path.to_owned(), source })?;
+    }
+    Ok(report)
+}
+
+/// The report as it goes to standard output: text, or JSON with `--json-output -`.
+#[must_use]
+pub fn printed(args: &BenchArgs, report: &Report) -> String {
+    match args.json_output.as_deref() {
+        Some(path) if path == Path::new(STDOUT) => {
+            serde_json::to_string_pretty(report).unwrap_or_default() + "\n"
+        }
+        _ => render(report),
+    }
+}
+
+/// The name of standard output where a file is asked for.
+const STDOUT: &str = "-";
+
+fn report(args: &BenchArgs, measured: Measured, verified: Option<Verified>, durability: String) -> Report {
     let Measured { seconds, counts, cpu, latency, errors } = measured;
     let per_second = |count: u64| if seconds > 0.0 { count as f64 / seconds } else { 0.0 };
     Report {
@@ -67,6 +119,6 @@ fn report(args: &BenchArgs, measured: Measured, verified: Option<Verified>) -> R
         machine_busy_seconds: cpu.busy,
         machine_steal_seconds: cpu.steal,
         verified,
-        durability: args.durability.clone().unwrap_or_else(|| "unknown".to_owned()),
+        durability,
     }
 }

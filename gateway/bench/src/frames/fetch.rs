@@ -3,6 +3,7 @@
 use chronik_wire::batch::{BatchHeader, HEADER_LEN};
 
 use super::{Malformed, Reader, put_header, put_varint};
+use crate::args::BenchArgs;
 
 pub(crate) const API_KEY: i16 = 1;
 pub(crate) const VERSION: i16 = 12;
@@ -14,6 +15,18 @@ pub(crate) struct FetchLimits {
     pub(crate) min_bytes: i32,
     pub(crate) max_bytes: i32,
     pub(crate) max_partition_bytes: i32,
+}
+
+impl FetchLimits {
+    /// Those of the arguments.
+    pub(crate) const fn new(args: &BenchArgs) -> Self {
+        Self {
+            max_wait_ms: args.max_wait_ms,
+            min_bytes: args.min_bytes,
+            max_bytes: args.max_bytes,
+            max_partition_bytes: args.max_partition_bytes,
+        }
+    }
 }
 
 /// A partition and the offset it is read from.
@@ -63,8 +76,6 @@ pub(crate) fn put_request(
 pub(crate) struct Fetched<'a> {
     pub(crate) partition: i32,
     pub(crate) error: i16,
-    pub(crate) high_watermark: i64,
-    pub(crate) log_start_offset: i64,
     /// Batches; the last may be cut off.
     pub(crate) records: &'a [u8],
 }
@@ -85,9 +96,9 @@ pub(crate) fn read_answer<'a>(
         for _ in 0..reader.compact()? {
             let partition = reader.int32()?;
             let error = reader.int16()?;
-            let high_watermark = reader.int64()?;
+            let _high_watermark = reader.int64()?;
             let _last_stable_offset = reader.int64()?;
-            let log_start_offset = reader.int64()?;
+            let _log_start_offset = reader.int64()?;
             for _ in 0..reader.compact()? {
                 let _aborted = (reader.int64()?, reader.int64()?);
                 reader.tags()?;
@@ -96,7 +107,7 @@ pub(crate) fn read_answer<'a>(
             let length = reader.compact()?;
             let records = reader.bytes(length)?;
             reader.tags()?;
-            each(Fetched { partition, error, high_watermark, log_start_offset, records })?;
+            each(Fetched { partition, error, records })?;
         }
         reader.tags()?;
     }

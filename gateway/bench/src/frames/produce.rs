@@ -14,7 +14,7 @@ use crc_fast::CrcAlgorithm::{Crc32Iscsi, Crc64Nvme};
 use super::{Malformed, Reader, put_header, put_string};
 use crate::engine::Slot;
 use crate::error::BenchError;
-use crate::payload::Payloads;
+use crate::payload::{KeyValue, Payloads};
 
 pub(crate) const API_KEY: i16 = 0;
 /// The versions whose frames [`ProduceLayout`] writes.
@@ -43,7 +43,7 @@ pub(crate) struct Body {
 pub(crate) struct Batches {
     codec: CompressionType,
     timestamp: TimestampMs,
-    variants: Vec<Vec<(Option<Vec<u8>>, Vec<u8>)>>,
+    variants: Vec<Vec<KeyValue>>,
     /// By variant and number of records: the body's number and one, or 0 when it has not been needed yet.
     numbers: Vec<Vec<usize>>,
     infos: Vec<Body>,
@@ -97,7 +97,7 @@ impl Batches {
 }
 
 fn build(
-    content: &[(Option<Vec<u8>>, Vec<u8>)],
+    content: &[KeyValue],
     codec: CompressionType,
     timestamp: TimestampMs,
 ) -> Result<(Body, Bytes), BenchError> {
@@ -199,6 +199,13 @@ impl ProduceLayout {
     }
 }
 
+/// Adds a batch that was built for this one request.
+pub(crate) fn put_built<T>(slot: &mut Slot<T>, partition: i32, batch: &[u8]) {
+    slot.head.extend_from_slice(&partition.to_be_bytes());
+    slot.head.extend_from_slice(&u32::try_from(batch.len()).unwrap_or(u32::MAX).to_be_bytes());
+    slot.head.extend_from_slice(batch);
+}
+
 /// What an answer says about one partition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Acknowledgement {
@@ -237,3 +244,6 @@ pub(crate) fn read_answer(
     let _throttle_time_ms = reader.int32()?;
     if reader.0.is_empty() { Ok(()) } else { Err(Malformed) }
 }
+
+#[cfg(test)]
+mod tests;

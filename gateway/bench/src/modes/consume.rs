@@ -1,15 +1,14 @@
 //! Consume: the topic from its start, several fetches at once, each for other partitions.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use chronik_types::ErrorCode;
 use chronik_wire::batch::BatchHeader;
 
-use super::{DRAIN, spread};
+use super::{Load, drive, poller, spread};
 use crate::args::BenchArgs;
 use crate::cluster::{Bounds, Leader};
-use crate::engine::{Connection, Poller, Slot};
+use crate::engine::{Connection, Slot};
 use crate::error::BenchError;
 use crate::fetcher::{Fetcher, Flaw};
 use crate::frames::Malformed;
@@ -51,43 +50,44 @@ pub(crate) fn run(
     bounds: &BTreeMap<i32, Bounds>,
     meter: &mut Meter,
 ) -> Result<Option<Verified>, BenchError> {
-    let mut poller = Poller::new().map_err(BenchError::system("cannot make an epoll"))?;
-    let mut lanes = open_lanes(args, leaders, bounds)?;
+    let mut poller = poller()?;
+    let lanes = open_lanes(args, leaders, bounds)?;
     for (token, lane) in lanes.iter().enumerate() {
         lane.connection.watch(&poller, token)?;
     }
-    let limits = FetchLimits {
-        max_wait_ms: args.max_wait_ms,
-        min_bytes: args.min_bytes,
-        max_bytes: args.max_bytes,
-        max_partition_bytes: args.max_partition_bytes,
-    };
     let verified = args.validate.then(Verified::default);
-    let mut run = Run { topic: &args.topic, limits, meter, verified };
-    let mut ready: Vec<usize> = (0..lanes.len()).collect();
-    let mut limit_ns = None;
-    loop {
-        for &token in &ready {
-            if let Some(lane) = lanes.get_mut(token) {
-                run.serve(lane)?;
-            }
-        }
-        let now_ns = run.meter.now_ns();
-        let phase = run.meter.tick(now_ns);
-        if lanes.iter().all(|lane| lane.connection.in_flight() == 0) {
-            return Ok(run.verified);
-        }
-        if phase == Phase::Drain {
-            let limit = *limit_ns
-                .get_or_insert(now_ns.saturating_add(u64::try_from(DRAIN.as_nanos()).unwrap_or(u64::MAX)));
-            if now_ns > limit {
-                return Err(BenchError::Late(
-                    "fetches were still unanswered after the end of the run".to_owned(),
-                ));
-            }
-        }
-        let timeout = run.meter.idle(now_ns).min(Duration::from_secs(1));
-        poller.wait(timeout, &mut ready).map_err(BenchError::system("cannot wait for sockets"))?;
+    let run = Run { topic: &args.topic, limits: FetchLimits::new(args), meter, verified };
+    let mut load = ConsumeLoad { lanes, run };
+    drive(&mut load, &mut poller)?;
+    Ok(load.run.verified)
+}
+
+/// The load on all connections.
+#[derive(Debug)]
+struct ConsumeLoad<'a> {
+    lanes: Vec<Lane>,
+    run: Run<'a>,
+}
+
+impl Load for ConsumeLoad<'_> {
+    fn connections(&self) -> usize {
+        self.lanes.len()
+    }
+
+    fn meter(&mut self) -> &mut Meter {
+        self.run.meter
+    }
+
+    fn serve(&mut self, connection: usize) -> Result<(), BenchError> {
+        self.lanes.get_mut(connection).map_or(Ok(()), |lane| self.run.serve(lane))
+    }
+
+    fn outstanding(&self) -> u64 {
+        self.lanes.iter().map(|lane| lane.connection.in_flight()).sum()
+    }
+
+    fn is_finite(&self) -> bool {
+        true
     }
 }
 
@@ -155,7 +155,7 @@ impl Run<'_> {
         refused: &mut Option<i16>,
     ) -> Result<(), Malformed> {
         let now_ns = self.meter.now_ns();
-        let Self { meter, verified, .. } = self;
+        let verified = &mut self.verified;
         let (mut records, mut bytes, mut gaps) = (0, 0, 0);
         let read = |_partition, header: &BatchHeader, batch: &[u8]| {
             let count = u64::try_from(header.record_count).unwrap_or_default();

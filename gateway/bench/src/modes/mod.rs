@@ -1,14 +1,99 @@
-//! What a run does, one file for each mode.
+//! What a run does, one file for each mode, and the loop that all of them run in.
 
 pub(crate) mod consume;
+pub(crate) mod metadata;
 pub(crate) mod produce;
+pub(crate) mod round_trip;
 
 use std::time::Duration;
 
 use crate::cluster::Leader;
+use crate::engine::Poller;
+use crate::error::BenchError;
+use crate::meter::{Meter, Phase, nanos};
 
 /// How long answers are waited for after the window.
-pub(crate) const DRAIN: Duration = Duration::from_secs(30);
+const DRAIN: Duration = Duration::from_secs(30);
+/// The loop looks at the clock so often at least.
+const GREATEST_WAIT: Duration = Duration::from_millis(250);
+
+/// A mode at work on its connections, which are numbered from 0.
+pub(crate) trait Load {
+    /// How many connections there are.
+    fn connections(&self) -> usize;
+
+    /// The meter of the run.
+    fn meter(&mut self) -> &mut Meter;
+
+    /// Reads and writes what a connection has and takes.
+    fn serve(&mut self, connection: usize) -> Result<(), BenchError>;
+
+    /// Sends what is due by the clock.
+    fn send_due(&mut self, _now_ns: u64) -> Result<(), BenchError> {
+        Ok(())
+    }
+
+    /// How long nothing is due by the clock, apart from what the meter waits for.
+    fn idle(&self) -> Duration {
+        GREATEST_WAIT
+    }
+
+    /// What is still to come for what was sent.
+    fn outstanding(&self) -> u64;
+
+    /// Whether the load ends by itself when nothing is outstanding.
+    fn is_finite(&self) -> bool {
+        false
+    }
+
+    /// What it means that something is still outstanding so long after the end.
+    fn late(&mut self) -> Result<(), BenchError> {
+        let (outstanding, seconds) = (self.outstanding(), DRAIN.as_secs());
+        Err(BenchError::Late(format!(
+            "{outstanding} requests were still unanswered {seconds} s after the end of the run"
+        )))
+    }
+}
+
+/// Runs a load until the meter says that it is over and nothing is outstanding.
+pub(crate) fn drive(load: &mut impl Load, poller: &mut Poller) -> Result<(), BenchError> {
+    let mut ready: Vec<usize> = (0..load.connections()).collect();
+    let mut drained_by_ns = None;
+    // Without a warm-up the first request already belongs to the window.
+    load.meter().begin_ns();
+    loop {
+        for &connection in &ready {
+            load.serve(connection)?;
+        }
+        let now_ns = load.meter().now_ns();
+        load.meter().tick(now_ns);
+        load.send_due(now_ns)?;
+        let outstanding = load.outstanding();
+        if outstanding == 0 && (load.is_finite() || load.meter().is_spent()) {
+            load.meter().end_window();
+        }
+        if load.meter().phase() == Phase::Drain {
+            if outstanding == 0 {
+                return Ok(());
+            }
+            if now_ns > *drained_by_ns.get_or_insert(now_ns.saturating_add(nanos(DRAIN))) {
+                return load.late();
+            }
+        }
+        let wait = load.meter().idle(now_ns).min(load.idle()).min(GREATEST_WAIT);
+        poller.wait(wait, &mut ready).map_err(BenchError::system("cannot wait for sockets"))?;
+    }
+}
+
+/// A poller that watches nothing yet.
+pub(crate) fn poller() -> Result<Poller, BenchError> {
+    Poller::new().map_err(BenchError::system("cannot make an epoll"))
+}
+
+/// The share of one of `count` connections in `whole`; at least 1.
+pub(crate) fn share(whole: usize, count: usize, position: usize) -> usize {
+    (whole / count.max(1) + usize::from(position < whole % count.max(1))).max(1)
+}
 
 /// One connection to be made: to whom, and the partitions it works on.
 #[derive(Clone, Debug)]
@@ -22,8 +107,7 @@ pub(crate) struct Lane {
 pub(crate) fn spread(leaders: &[Leader], connections: usize) -> Vec<Lane> {
     let mut lanes = Vec::new();
     for (position, leader) in leaders.iter().enumerate() {
-        let share = connections / leaders.len() + usize::from(position < connections % leaders.len());
-        let share = share.max(1);
+        let share = share(connections, leaders.len(), position);
         let partitions = &leader.partitions;
         for lane in 0..share {
             let own = if partitions.len() >= share {

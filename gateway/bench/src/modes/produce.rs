@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use chronik_types::{CompressionType, ErrorCode, Sequence, TimestampMs};
 
-use super::{DRAIN, spread};
+use super::{Load, drive, poller, share, spread};
 use crate::args::{Acks, BenchArgs, Compression};
 use crate::cluster::{self, Leader};
 use crate::control::Control;
-use crate::engine::{Connection, Poller, Slot};
+use crate::engine::{Connection, Slot};
 use crate::error::{BenchError, name_of};
 use crate::frames::Malformed;
 use crate::frames::produce::{self, Acknowledgement, Batches, ProduceLayout, Producer};
@@ -59,6 +59,8 @@ struct Run<'a> {
     meter: &'a mut Meter,
     ledger: Option<&'a mut Ledger>,
     succeeded: bool,
+    /// At a rate: no connection has room for what is due.
+    full: bool,
     topic: &'a str,
 }
 
@@ -68,11 +70,11 @@ const MAX_VARIANTS: usize = 16;
 /// Answers are short; many are read at once.
 const INPUT: usize = 64 * 1024;
 /// How long the broker may take for the replicas.
-const TIMEOUT_MS: i32 = 30_000;
+pub(crate) const TIMEOUT_MS: i32 = 30_000;
 /// Errors at the start without one success, after which there is no point in going on.
 const HOPELESS: u64 = 100;
 
-/// Runs the load until the meter says that it is over and all answers are there.
+/// Runs the load; what is acknowledged goes into the ledger, if there is one.
 pub(crate) fn run(
     args: &BenchArgs,
     control: &mut Control,
@@ -80,52 +82,56 @@ pub(crate) fn run(
     meter: &mut Meter,
     ledger: Option<&mut Ledger>,
 ) -> Result<(), BenchError> {
-    let mut poller = Poller::new().map_err(BenchError::system("cannot make an epoll"))?;
-    let mut lanes = open_lanes(args, leaders, control)?;
+    let mut poller = poller()?;
+    let lanes = open_lanes(args, leaders, control)?;
     for (token, lane) in lanes.iter().enumerate() {
         lane.connection.watch(&poller, token)?;
     }
-    let mut run = Run::new(args, control, meter, ledger)?;
-    let mut ready: Vec<usize> = (0..lanes.len()).collect();
-    let mut drained_by = None;
-    loop {
-        for &token in &ready {
-            if let Some(lane) = lanes.get_mut(token) {
-                run.serve(lane)?;
-            }
-        }
-        let now_ns = run.meter.now_ns();
-        let phase = run.meter.tick(now_ns);
-        run.send_due(&mut lanes, now_ns)?;
-        let in_flight: u64 = lanes.iter().map(|lane| lane.connection.in_flight()).sum();
-        if run.meter.is_spent() && in_flight == 0 {
-            run.meter.end_window();
-        }
-        if run.meter.phase() == Phase::Drain {
-            let limit = *drained_by.get_or_insert(now_ns.saturating_add(nanos(DRAIN)));
-            if in_flight == 0 {
-                return Ok(());
-            }
-            if now_ns > limit {
-                return Err(BenchError::Late(format!(
-                    "{in_flight} requests were still unanswered {} s after the end of the run",
-                    DRAIN.as_secs()
-                )));
-            }
-        }
-        let timeout = if phase == Phase::Drain { Duration::from_secs(1) } else { run.idle(now_ns) };
-        poller.wait(timeout, &mut ready).map_err(BenchError::system("cannot wait for sockets"))?;
+    let run = Run::new(args, control, meter, ledger)?;
+    drive(&mut ProduceLoad { lanes, run }, &mut poller)
+}
+
+/// The load on all connections.
+#[derive(Debug)]
+struct ProduceLoad<'a> {
+    lanes: Vec<Lane>,
+    run: Run<'a>,
+}
+
+impl Load for ProduceLoad<'_> {
+    fn connections(&self) -> usize {
+        self.lanes.len()
+    }
+
+    fn meter(&mut self) -> &mut Meter {
+        self.run.meter
+    }
+
+    fn serve(&mut self, connection: usize) -> Result<(), BenchError> {
+        self.lanes.get_mut(connection).map_or(Ok(()), |lane| self.run.serve(lane))
+    }
+
+    fn send_due(&mut self, now_ns: u64) -> Result<(), BenchError> {
+        self.run.send_due(&mut self.lanes, now_ns)
+    }
+
+    fn idle(&self) -> Duration {
+        self.run.idle()
+    }
+
+    fn outstanding(&self) -> u64 {
+        self.lanes.iter().map(|lane| lane.connection.in_flight()).sum()
     }
 }
 
 fn open_lanes(args: &BenchArgs, leaders: &[Leader], control: &mut Control) -> Result<Vec<Lane>, BenchError> {
-    let lanes = spread(leaders, args.connections);
+    let lanes = spread(leaders, args.connections.min(args.concurrency));
     let count = lanes.len();
     let open = |(position, lane): (usize, super::Lane)| {
-        let capacity = args.concurrency / count + usize::from(position < args.concurrency % count);
         let producer = if args.idempotent { Some(cluster::new_producer(control)?) } else { None };
+        let capacity = share(args.concurrency, count, position);
         Ok(Lane {
-            connection: Connection::open(&lane.address, capacity.max(1), INPUT)?,
+            connection: Connection::open(&lane.address, capacity, INPUT)?,
             partitions: lane.partitions,
             next_partition: 0,
             next_variant: position,
@@ -179,7 +185,7 @@ impl<'a> Run<'a> {
         let timestamp = TimestampMs::new(now.get());
         let batches = Batches::new(&mut payloads, codec(args.compression), timestamp, (variants, records));
         let linger_ns = args.linger_ms.saturating_mul(1_000_000);
-        let schedule = args.rate_limit.map(|rate| Schedule::new(meter.now_ns(), rate, linger_ns));
+        let schedule = args.rate_limit.map(|rate| Schedule::new(meter.begin_ns(), rate, linger_ns));
         let shape = Shape {
             version,
             layout: ProduceLayout::new(version, &args.topic, acks(args.acks), TIMEOUT_MS),
@@ -187,7 +193,16 @@ impl<'a> Run<'a> {
             batches_per_request: args.partitions_per_request,
             answered: args.acks != Acks::None,
         };
-        Ok(Self { shape, batches, schedule, meter, ledger, succeeded: false, topic: &args.topic })
+        Ok(Self {
+            shape,
+            batches,
+            schedule,
+            meter,
+            ledger,
+            succeeded: false,
+            full: false,
+            topic: &args.topic,
+        })
     }
 
     /// Reads the answers of a connection, and without a rate sends as many requests again.
@@ -215,9 +230,12 @@ impl<'a> Run<'a> {
         if self.schedule.is_none() {
             return Ok(());
         }
+        self.full = false;
         // The least busy first, so that the connections take turns.
         while let Some(lane) = lanes.iter_mut().min_by_key(|lane| lane.connection.in_flight()) {
-            if !self.fill(lane, Some(now_ns))? {
+            // What is due meanwhile waits for an answer; its latency counts from when it was due.
+            self.full = lane.connection.free_slot().is_none();
+            if self.full || !self.fill(lane, Some(now_ns))? {
                 break;
             }
             self.flush(lane)?;
@@ -242,14 +260,15 @@ impl<'a> Run<'a> {
     }
 
     /// How long there is nothing to do but to read.
-    fn idle(&self, now_ns: u64) -> Duration {
-        let meter = self.meter.idle(now_ns);
+    fn idle(&self) -> Duration {
         let most = self.shape.records_per_batch * self.shape.batches_per_request as u64;
         match &self.schedule {
+            _ if self.full || self.meter.phase() == Phase::Drain || self.meter.is_spent() => Duration::MAX,
             Some(schedule) => {
-                meter.min(Duration::from_nanos(schedule.next_ns(most).saturating_sub(self.meter.now_ns())))
+                Duration::from_nanos(schedule.next_ns(most).saturating_sub(self.meter.now_ns()))
             }
-            None if self.shape.answered => meter,
+            None if self.shape.answered => Duration::MAX,
+            // Nobody says when the socket has taken the last request: look again.
             None => Duration::ZERO,
         }
     }
@@ -261,13 +280,10 @@ impl<'a> Run<'a> {
         let batches = self.shape.batches_per_request.min(lane.partitions.len());
         let most = self.shape.records_per_batch * batches as u64;
         let (first, due) = match (&mut self.schedule, due_at_ns) {
-            (Some(schedule), Some(now_ns)) => {
-                // What the meter does not allow any more need not be taken off the schedule either.
-                match schedule.take(now_ns, most) {
-                    Some(taken) => taken,
-                    None => return Ok(false),
-                }
-            }
+            (Some(schedule), Some(now_ns)) => match schedule.take(now_ns, most) {
+                Some(taken) => taken,
+                None => return Ok(false),
+            },
             _ => (0, most),
         };
         let records = self.meter.allow(due);
@@ -378,8 +394,4 @@ impl<'a> Run<'a> {
         );
         Err(BenchError::Refused { what, code, detail: detail.to_owned() })
     }
-}
-
-fn nanos(duration: Duration) -> u64 {
-    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }

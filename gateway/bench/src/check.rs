@@ -1,0 +1,143 @@
+//! What arguments have to satisfy together, before anything is connected.
+
+use crate::args::{Acks, BenchArgs, KeyPattern, Mode};
+use crate::error::BenchError;
+use crate::modes::round_trip;
+use crate::payload::KEY_BYTES;
+
+/// Refuses what cannot be run, saying which value and what to do.
+pub(crate) fn check(args: &BenchArgs) -> Result<(), BenchError> {
+    let positive: [(&str, u64); 8] = [
+        ("--concurrency", args.concurrency as u64),
+        ("--connections", args.connections as u64),
+        ("--record-size", args.record_size as u64),
+        ("--batch-size", args.batch_size as u64),
+        ("--records-per-batch", args.records_per_batch.map_or(1, |records| records as u64)),
+        ("--partitions-per-request", args.partitions_per_request as u64),
+        ("--records", args.records.unwrap_or(1)),
+        ("--partitions", u64::try_from(args.partitions).unwrap_or_default()),
+    ];
+    if let Some((name, _)) = positive.iter().find(|(_, value)| *value == 0) {
+        return usage(format!("{name} has to be 1 or more"));
+    }
+    if args.duration.is_zero() {
+        return usage("--duration 0 measures nothing: give a time, as in 10s".to_owned());
+    }
+    check_sizes(args)?;
+    check_combinations(args)
+}
+
+fn check_sizes(args: &BenchArgs) -> Result<(), BenchError> {
+    let size = args.record_size;
+    if args.key_pattern != KeyPattern::None && size < KEY_BYTES {
+        return usage(format!("--record-size {size} has no room for a key of {KEY_BYTES} bytes"));
+    }
+    if args.mode == Mode::RoundTrip && size < round_trip::LEAST_RECORD {
+        let least = round_trip::LEAST_RECORD;
+        return usage(format!(
+            "--record-size {size} is too small for a round trip: it takes {least} bytes or more"
+        ));
+    }
+    let batch = args.records_per_batch.unwrap_or(1).saturating_mul(size);
+    if batch > GREATEST_BATCH {
+        return usage(format!(
+            "a batch of {batch} bytes is above {GREATEST_BATCH}: lower --records-per-batch or -s"
+        ));
+    }
+    if args.concurrency > GREATEST_COUNT || args.connections > GREATEST_COUNT {
+        return usage(format!("--concurrency and --connections have to be {GREATEST_COUNT} or less"));
+    }
+    let fetch = [
+        ("--max-bytes", args.max_bytes, 1),
+        ("--max-partition-bytes", args.max_partition_bytes, 1),
+        ("--max-wait-ms", args.max_wait_ms, 0),
+        ("--min-bytes", args.min_bytes, 0),
+    ];
+    match fetch.iter().find(|(_, value, least)| value < least) {
+        Some((name, value, least)) => usage(format!("{name} {value} has to be {least} or more")),
+        None => Ok(()),
+    }
+}
+
+fn check_combinations(args: &BenchArgs) -> Result<(), BenchError> {
+    let acks = args.acks;
+    if args.idempotent && acks != Acks::All {
+        return usage("--idempotent needs --acks all".to_owned());
+    }
+    if acks == Acks::None && args.validate {
+        return usage(
+            "--validate compares what was acknowledged, and --acks 0 acknowledges nothing".to_owned(),
+        );
+    }
+    if acks == Acks::None && args.mode == Mode::RoundTrip {
+        return usage("--mode round-trip needs acknowledgements: use --acks all or 1".to_owned());
+    }
+    if args.validate && args.mode == Mode::Metadata {
+        return usage("--validate compares records, and --mode metadata has none".to_owned());
+    }
+    if args.repeat && args.mode != Mode::Consume {
+        return usage("--repeat is for --mode consume".to_owned());
+    }
+    if args.rate_limit.is_some() && matches!(args.mode, Mode::Consume | Mode::Metadata) {
+        return usage("--rate-limit is for --mode produce and round-trip".to_owned());
+    }
+    Ok(())
+}
+
+fn usage(what: String) -> Result<(), BenchError> {
+    Err(BenchError::Usage(what))
+}
+
+/// No broker takes more in a batch.
+const GREATEST_BATCH: usize = 1 << 30;
+const GREATEST_COUNT: usize = 100_000;
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::check;
+    use crate::args::BenchArgs;
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        bench: BenchArgs,
+    }
+
+    fn refusal(line: &str) -> String {
+        let parsed = Line::try_parse_from(std::iter::once("bench").chain(line.split_whitespace()));
+        check(&parsed.unwrap().bench).map_or_else(|error| error.to_string(), |()| String::new())
+    }
+
+    #[test]
+    fn what_is_given_rightly_passes() {
+        for line in [
+            "",
+            "-m consume --repeat --validate",
+            "-m round-trip -s 100 --rate-limit 1000 --idempotent",
+            "-m metadata -c 1",
+            "-b h:1 -t x -c 8 -s 100 -d 1m -w 0s -p 3 -r 1 -n 5 --acks -1 --linger-ms 5 --key-pattern random",
+        ] {
+            assert_eq!(refusal(line), "", "{line}");
+        }
+    }
+
+    #[test]
+    fn what_contradicts_itself_is_named() {
+        for (line, named) in [
+            ("-c 0", "--concurrency"),
+            ("-d 0s", "--duration 0"),
+            ("-s 4 --key-pattern random", "--record-size 4"),
+            ("-m round-trip -s 8", "--record-size 8"),
+            ("--idempotent --acks 1", "--idempotent"),
+            ("--validate --acks 0", "--validate"),
+            ("--validate -m metadata", "--validate"),
+            ("--repeat", "--repeat"),
+            ("--rate-limit 5 -m consume", "--rate-limit"),
+            ("--max-bytes 0", "--max-bytes 0"),
+        ] {
+            assert!(refusal(line).contains(named), "{line}: {}", refusal(line));
+        }
+    }
+}
