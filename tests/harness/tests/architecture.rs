@@ -29,6 +29,8 @@ const ALLOWED: &[(&str, &[&str])] = &[
         ],
     ),
     ("chronik-admin", &["chronik-types", "chronik-config", "chronik-broker", "chronik-policy"]),
+    ("chronik-sol", &[]),
+    ("chronik-bench", &["chronik-types", "chronik-wire", "chronik-sol"]),
     (
         "chronik",
         &[
@@ -42,6 +44,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "chronik-policy",
             "chronik-server",
             "chronik-admin",
+            "chronik-bench",
         ],
     ),
     ("chronik-harness", &["chronik-types", "chronik-wire"]),

@@ -21,7 +21,7 @@ pub struct CompareArgs {
     #[arg(long, value_name = "PID", requires = "peer")]
     pub peer_pid: Option<u32>,
     /// What its acknowledgement means, as an operator has set it up.
-    #[arg(long, value_enum, default_value_t = Class::D0)]
+    #[arg(long, value_enum, ignore_case = true, default_value_t = Class::D0)]
     pub peer_durability: Class,
     /// Its name and version, for the head of the tables.
     #[arg(long, value_name = "TEXT", default_value = "peer")]
@@ -33,6 +33,12 @@ pub struct CompareArgs {
     /// Files or directories that make up the peer's program, for its size.
     #[arg(long, value_name = "PATH")]
     pub peer_program: Vec<PathBuf>,
+    /// The most partitions that the peer is asked for in T5.
+    #[arg(long, value_name = "N", default_value_t = 1000)]
+    pub peer_partitions: usize,
+    /// GiB of old data for T2, on each side.
+    #[arg(long, value_name = "GIB", default_value_t = 4, value_parser = clap::value_parser!(u64).range(1..=64))]
+    pub old_gib: u64,
     /// A gateway that runs already, instead of starting one.
     #[arg(short = 'b', long, value_name = "HOST:PORT")]
     pub bootstrap: Option<String>,
@@ -40,10 +46,10 @@ pub struct CompareArgs {
     #[arg(long, value_name = "PID", requires = "bootstrap")]
     pub pid: Option<u32>,
     /// What its acknowledgement means. A gateway that is started here takes what the row wants.
-    #[arg(long, value_enum, default_value_t = Class::D1, requires = "bootstrap")]
+    #[arg(long, value_enum, ignore_case = true, default_value_t = Class::D1, requires = "bootstrap")]
     pub durability: Class,
     /// Durability of the gateway in these tables; several make several rows.
-    #[arg(long, value_enum, value_delimiter = ',', value_name = "CLASS")]
+    #[arg(long, value_enum, ignore_case = true, value_delimiter = ',', value_name = "CLASS")]
     pub classes: Vec<Class>,
     /// A setting of the gateway that is started here, as in storage.wal.writes_in_flight=8; may be repeated.
     #[arg(long = "ours", value_name = "KEY=VALUE")]
@@ -54,7 +60,7 @@ pub struct CompareArgs {
     /// What to measure.
     #[arg(long, value_enum, value_delimiter = ',', ignore_case = true, default_values_t = [TableName::T0, TableName::T1])]
     pub table: Vec<TableName>,
-    /// Only rows whose name contains one of these words; --list shows the names.
+    /// Only rows whose name contains one of these texts, or is the one after an equals sign; --list shows the names.
     #[arg(long, value_name = "TEXT", value_delimiter = ',')]
     pub rows: Vec<String>,
     /// Show the names of the rows and measure nothing.
@@ -69,6 +75,9 @@ pub struct CompareArgs {
     /// Seconds before each run that are not counted.
     #[arg(long, value_name = "SECONDS", default_value_t = 1.0)]
     pub warmup: f64,
+    /// Take disturbed runs as they are, marked as such, instead of repeating them.
+    #[arg(long)]
+    pub as_they_are: bool,
     /// Do not read back what was acknowledged; the tables say so.
     #[arg(long)]
     pub unverified: bool,
@@ -117,10 +126,8 @@ pub struct SolArgs {
 #[value(rename_all = "verbatim")]
 pub enum Class {
     /// In the page cache: lost when the machine stops.
-    #[value(alias = "d0")]
     D0,
     /// On disk.
-    #[value(alias = "d1")]
     D1,
 }
 
@@ -142,8 +149,18 @@ pub enum TableName {
     T0,
     /// Produce.
     T1,
+    /// Catch-up reads.
+    T2,
+    /// Latency from produce to consume.
+    T3,
+    /// Idle connections.
+    T4,
+    /// Many partitions.
+    T5,
     /// Compressed batches.
     T7,
+    /// Footprint: size, memory, start.
+    T10,
 }
 
 impl CompareArgs {
@@ -158,7 +175,11 @@ impl CompareArgs {
 
     /// Whether a row of this name is wanted.
     pub(crate) fn wants(&self, row: &str) -> bool {
-        self.rows.is_empty() || self.rows.iter().any(|word| row.contains(word.as_str()))
+        self.rows.is_empty()
+            || self.rows.iter().any(|text| match text.strip_prefix('=') {
+                Some(name) => row == name,
+                None => row.contains(text.as_str()),
+            })
     }
 
     /// The durability classes of ours that meet the peer's.

@@ -1,6 +1,8 @@
 //! The two sides and the machine between them: who runs, who is paused, what is put right at the end.
 
+use std::fs;
 use std::io::Write;
+use std::path::PathBuf;
 
 use chronik_sol::{Cores, Programs, Settings};
 
@@ -14,6 +16,9 @@ use crate::BenchError;
 pub(crate) struct Contest<'a> {
     pub(crate) args: &'a CompareArgs,
     pub(crate) cores: Cores,
+    /// Everything that this run needs on the disk; removed at the end.
+    pub(crate) dir: PathBuf,
+    dir_guard: Guard,
     programs: Option<Programs>,
     progress: &'a mut dyn Write,
     peer: Option<Side>,
@@ -30,8 +35,9 @@ pub(crate) struct Contest<'a> {
 impl<'a> Contest<'a> {
     /// Looks at both sides; starts nothing yet.
     pub(crate) fn open(args: &'a CompareArgs, progress: &'a mut dyn Write) -> Result<Self, BenchError> {
-        std::fs::create_dir_all(&args.dir)
-            .map_err(BenchError::system(format!("cannot make {}", args.dir.display())))?;
+        let dir = args.dir.join(format!("chronik-compare.{}", std::process::id()));
+        fs::create_dir_all(&dir).map_err(BenchError::system(format!("cannot make {}", dir.display())))?;
+        let dir_guard = Guard::removes(&dir)?;
         let peer = args.peer.clone().map(|address| Side {
             name: "peer",
             address,
@@ -54,6 +60,8 @@ impl<'a> Contest<'a> {
         Ok(Self {
             args,
             cores,
+            dir,
+            dir_guard,
             programs: None,
             progress,
             peer,
@@ -70,7 +78,7 @@ impl<'a> Contest<'a> {
         let mut programs = match self.programs.take() {
             Some(programs) => programs,
             None => {
-                let settings = Settings { seconds, dir: self.args.dir.clone(), cores: self.cores };
+                let settings = Settings { seconds, dir: self.dir.clone(), cores: self.cores };
                 Programs::open(settings).map_err(BenchError::program)?
             }
         };
@@ -85,7 +93,7 @@ impl<'a> Contest<'a> {
         }
         // The old one first: both use the same directory.
         self.started = None;
-        let (ours, _) = Ours::start(self.args, class, more)?;
+        let ours = Ours::start(self.args, &self.dir, class, more)?;
         let side = ours.side();
         self.started = Some(ours);
         Ok(side)
@@ -162,7 +170,11 @@ impl<'a> Contest<'a> {
     /// Lets everybody go on, and ends what was started here.
     pub(crate) fn end(mut self) -> Result<(), BenchError> {
         self.started = None;
+        self.programs = None;
         self.everybody()?;
+        fs::remove_dir_all(&self.dir)
+            .map_err(BenchError::system(format!("cannot remove {}", self.dir.display())))?;
+        self.dir_guard.dismiss();
         for (_, guard) in self.guards {
             guard.dismiss();
         }

@@ -15,7 +15,7 @@ pub(crate) struct Metric {
 }
 
 /// Which way is better.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub(crate) enum Better {
     Higher,
     Lower,

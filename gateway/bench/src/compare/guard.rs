@@ -30,6 +30,11 @@ impl Guard {
         Self::start(&format!("{end}; {wait}; rm -rf -- \"$1\""), Some(dir))
     }
 
+    /// Removes a directory.
+    pub(crate) fn removes(dir: &Path) -> Result<Self, BenchError> {
+        Self::start("rm -rf -- \"$1\"", Some(dir))
+    }
+
     fn start(action: &str, dir: Option<&Path>) -> Result<Self, BenchError> {
         let script = format!("read -r word; if [ \"$word\" != done ]; then {action}; fi");
         let mut command = Command::new("/bin/sh");
@@ -64,7 +69,7 @@ mod tests {
     use rustix::process::Signal;
 
     use super::*;
-    use crate::compare::process::{exists, signal};
+    use crate::compare::process::{is_running, signal};
 
     fn sleeper() -> Child {
         Command::new("sleep").arg("60").stdin(Stdio::null()).spawn().unwrap()
@@ -134,7 +139,7 @@ mod tests {
         let collector = std::thread::spawn(move || child.wait().unwrap());
         drop(guard);
         assert!(!collector.join().unwrap().success());
-        assert!(!exists(pid));
+        assert!(!is_running(pid));
         assert!(!dir.exists());
     }
 }

@@ -5,16 +5,19 @@
 //! The load comes from `chronik bench` in a process of its own ([`generator`]).
 
 mod args;
+mod client;
 mod contest;
 mod figures;
 mod gate;
 mod generator;
 mod guard;
+mod idle;
 mod machine;
 mod ours;
 mod pairs;
 mod process;
 mod report;
+mod restart;
 mod side;
 mod sol;
 mod stats;

@@ -26,43 +26,23 @@ pub(crate) struct Ours {
 }
 
 impl Ours {
-    /// Starts one with an empty directory, and returns when it answers; with the seconds until then.
-    pub(crate) fn start(args: &CompareArgs, class: Class, more: &[&str]) -> Result<(Self, f64), BenchError> {
-        let dir = args.dir.join(format!("chronik-compare.{}", std::process::id()));
-        fs::create_dir_all(&dir).map_err(BenchError::system(format!("cannot make {}", dir.display())))?;
-        let ports = free_ports()?;
-        Self::spawn(args, class, more, ports, dir)
-    }
-
-    fn spawn(
+    /// Starts one with an empty directory, and returns when its port is open.
+    pub(crate) fn start(
         args: &CompareArgs,
+        under: &Path,
         class: Class,
         more: &[&str],
-        ports: [u16; 2],
-        dir: PathBuf,
-    ) -> Result<(Self, f64), BenchError> {
-        let child = command(args, class, more, ports, &dir)?;
-        let started = monotonic_seconds();
-        let child = { child }.spawn().map_err(BenchError::system("cannot start the gateway"))?;
-        let guard = Some(Guard::ends(child.id(), &dir)?);
-        let mut ours = Self { child, guard, ports, dir, class };
-        ours.wait_until_it_answers()?;
-        Ok((ours, monotonic_seconds() - started))
+    ) -> Result<Self, BenchError> {
+        let dir = under.join("ours");
+        fs::create_dir_all(&dir).map_err(BenchError::system(format!("cannot make {}", dir.display())))?;
+        Ended { ports: free_ports()?, dir, class }.start_again(args, more)
     }
 
-    /// Kills it, starts it again in its directory, and gives the seconds until it answers.
-    pub(crate) fn restart(
-        mut self,
-        args: &CompareArgs,
-        signal: Signal,
-        more: &[&str],
-    ) -> Result<(Self, f64), BenchError> {
-        self.end(signal)?;
-        let (ports, dir, class) = (self.ports, self.dir.clone(), self.class);
-        // The directory stays: this one has ended already, and nothing is left for its drop to do.
-        self.dir = PathBuf::new();
-        drop(self);
-        Self::spawn(args, class, more, ports, dir)
+    /// Ends it, and keeps its directory.
+    pub(crate) fn end(mut self, how: Signal) -> Result<Ended, BenchError> {
+        self.stop(how)?;
+        // Nothing is left for its drop to do: an empty path is removed by nobody.
+        Ok(Ended { ports: self.ports, dir: std::mem::take(&mut self.dir), class: self.class })
     }
 
     /// As a side of a comparison.
@@ -81,7 +61,7 @@ impl Ours {
         while TcpStream::connect(address).is_err() {
             let ended = self.child.try_wait().map_err(BenchError::system("cannot watch the gateway"))?;
             if let Some(status) = ended {
-                let log = fs::read_to_string(self.dir.with_extension("log")).unwrap_or_default();
+                let log = fs::read_to_string(self.dir.join(LOG)).unwrap_or_default();
                 return Err(BenchError::Late(format!("the gateway ended with {status}:\n{log}")));
             }
             if monotonic_seconds() > limit {
@@ -94,7 +74,7 @@ impl Ours {
         Ok(())
     }
 
-    fn end(&mut self, how: Signal) -> Result<(), BenchError> {
+    fn stop(&mut self, how: Signal) -> Result<(), BenchError> {
         let pid = self.child.id();
         process::signal(pid, Signal::CONT)?;
         process::signal(pid, how)?;
@@ -113,16 +93,47 @@ impl Ours {
     }
 }
 
+/// A gateway that has ended, and can be started again. Its directory is removed when dropped.
+#[derive(Debug)]
+pub(crate) struct Ended {
+    ports: [u16; 2],
+    dir: PathBuf,
+    class: Class,
+}
+
+impl Ended {
+    /// Starts it in its directory, and returns when its port is open.
+    pub(crate) fn start_again(mut self, args: &CompareArgs, more: &[&str]) -> Result<Ours, BenchError> {
+        let mut command = command(args, self.class, more, self.ports, &self.dir)?;
+        let child = command.spawn().map_err(BenchError::system("cannot start the gateway"))?;
+        let guard = Some(Guard::ends(child.id(), &self.dir)?);
+        let dir = std::mem::take(&mut self.dir);
+        let mut ours = Ours { child, guard, ports: self.ports, dir, class: self.class };
+        ours.wait_until_it_answers()?;
+        Ok(ours)
+    }
+}
+
+impl Drop for Ended {
+    fn drop(&mut self) {
+        remove(&self.dir);
+    }
+}
+
 impl Drop for Ours {
     fn drop(&mut self) {
-        // The guard acts when it was not dismissed; what cannot be removed is left to the person whose disk it is.
+        // Where ending it fails, the guard still tries.
         if self.guard.is_some() {
-            let _ended = self.end(Signal::TERM);
+            let _ended = self.stop(Signal::TERM);
         }
-        if !self.dir.as_os_str().is_empty() {
-            let _removed = fs::remove_dir_all(&self.dir);
-            let _removed = fs::remove_file(self.dir.with_extension("log"));
-        }
+        remove(&self.dir);
+    }
+}
+
+/// What cannot be removed is left to the person whose disk it is.
+fn remove(dir: &Path) {
+    if !dir.as_os_str().is_empty() {
+        let _removed = fs::remove_dir_all(dir);
     }
 }
 
@@ -137,8 +148,7 @@ fn command(
         Class::D0 => "os",
         Class::D1 => "fsync",
     };
-    let log =
-        fs::File::create(dir.with_extension("log")).map_err(BenchError::system("cannot make a log file"))?;
+    let log = fs::File::create(dir.join(LOG)).map_err(BenchError::system("cannot make a log file"))?;
     let mut command = Command::new(binary(args)?);
     command.arg("serve").args(["--log", "warn"]);
     let mut set = |setting: String| {
@@ -146,7 +156,7 @@ fn command(
     };
     set(format!("kafka.listeners=PLAINTEXT://127.0.0.1:{kafka}"));
     set(format!("admin.listen=127.0.0.1:{admin}"));
-    set(format!("storage.wal.dir={}", dir.display()));
+    set(format!("storage.wal.dir={}", dir.join("data").display()));
     set(format!("storage.wal.durability={durability}"));
     // Topics of earlier runs are deleted: their place on the disk is wanted soon.
     set("topics.retention_check_interval=1s".to_owned());
@@ -175,6 +185,7 @@ fn free_ports() -> Result<[u16; 2], BenchError> {
     Ok([port(&first)?, port(&second)?])
 }
 
+const LOG: &str = "log";
 /// A replay of many gigabytes takes its time.
 const START_SECONDS: f64 = 120.0;
 const END_SECONDS: f64 = 60.0;

@@ -53,9 +53,10 @@ pub(crate) fn signal(pid: u32, signal: Signal) -> Result<(), BenchError> {
     sent.map_err(BenchError::system(format!("cannot signal process {pid}")))
 }
 
-/// Whether there is such a process.
-pub(crate) fn exists(pid: u32) -> bool {
-    fs::exists(format!("/proc/{pid}")).unwrap_or_default()
+/// Whether it is there and has not ended: one that nobody has collected yet has.
+pub(crate) fn is_running(pid: u32) -> bool {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    stat.rsplit_once(')').is_some_and(|(_, rest)| !rest.trim_start().starts_with(['Z', 'X']))
 }
 
 /// Resident memory in bytes.
@@ -126,7 +127,7 @@ mod tests {
     #[test]
     fn this_process_can_be_looked_at() {
         let pid = std::process::id();
-        assert!(exists(pid));
+        assert!(is_running(pid));
         assert!(resident_bytes(pid).unwrap() > 100_000);
         assert!(threads(pid).unwrap() >= 1);
         assert!(descriptors(pid).unwrap() >= 3);

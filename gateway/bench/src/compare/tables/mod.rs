@@ -1,9 +1,15 @@
 //! One file for each table: its rows, how each is measured, and its columns.
 
+mod both;
 mod produce;
 mod row;
 mod sol;
 mod t1;
+mod t10;
+mod t2;
+mod t3;
+mod t4;
+mod t5;
 mod t7;
 
 use super::args::{CompareArgs, TableName};
@@ -16,7 +22,12 @@ pub(crate) fn measure(table: TableName, contest: &mut Contest<'_>) -> Result<Tab
     match table {
         TableName::T0 => sol::measure(contest),
         TableName::T1 => t1::measure(contest),
+        TableName::T2 => t2::measure(contest),
+        TableName::T3 => t3::measure(contest),
+        TableName::T4 => t4::measure(contest),
+        TableName::T5 => t5::measure(contest),
         TableName::T7 => t7::measure(contest),
+        TableName::T10 => t10::measure(contest),
     }
 }
 
@@ -27,7 +38,12 @@ pub(crate) fn names(args: &CompareArgs) -> String {
         let names = match table {
             TableName::T0 => Vec::new(),
             TableName::T1 => t1::names(args),
+            TableName::T2 => t2::names(),
+            TableName::T3 => t3::names(args),
+            TableName::T4 => t4::names(),
+            TableName::T5 => t5::names(),
             TableName::T7 => t7::names(args),
+            TableName::T10 => t10::names(),
         };
         for name in names {
             text.push_str(&format!("{table:?}  {name}\n"));

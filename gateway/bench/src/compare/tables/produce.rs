@@ -66,7 +66,7 @@ impl Produce {
         measure(contest, &name, &side, self.limit(ours), &mut |contest, side| {
             let mut load = load.clone();
             load.extend(["--topic".to_owned(), contest.topic()]);
-            let generator = Generator::start(side, &load, contest.cores, &contest.args.dir)?;
+            let generator = Generator::start(side, &load, contest.cores, &contest.dir)?;
             Ok(generator.finish()?.into())
         })
     }

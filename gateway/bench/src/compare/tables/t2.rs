@@ -1,0 +1,232 @@
+//! T2: reading what was written before, and what that does to producers.
+
+use super::row::{self, timing, words};
+use crate::BenchError;
+use crate::cluster;
+use crate::compare::contest::Contest;
+use crate::compare::figures::{
+    Figure, MEGABYTES, NONE, P50, P99, RECORDS, SERVER_CPU, SYSTEM_CPU, number, text,
+};
+use crate::compare::generator::Generator;
+use crate::compare::pairs::{Limit, Pairs, Run, measure as measure_pairs};
+use crate::compare::side::Side;
+use crate::compare::table::Table;
+use crate::control::Control;
+
+/// What is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Data {
+    /// 64 MiB, written last.
+    Tail,
+    /// More than ours keeps in memory; the page cache may hold it.
+    Old,
+    /// The same, with an empty page cache at the start of each run.
+    Cold,
+}
+
+const READS: [(Data, &str, u32); 6] = [
+    (Data::Tail, "tail 1 consumer", 1),
+    (Data::Tail, "tail 4 consumers", 4),
+    (Data::Old, "old 1 consumer", 1),
+    (Data::Old, "old 4 consumers", 4),
+    (Data::Cold, "cold 1 consumer", 1),
+    (Data::Cold, "cold 4 consumers", 4),
+];
+const ALONE: &str = "producer alone";
+const BESIDE: &str = "producer beside a cold consumer";
+
+/// Names of all rows.
+pub(crate) fn names() -> Vec<String> {
+    READS.iter().map(|(_, name, _)| *name).chain([ALONE, BESIDE]).map(str::to_owned).collect()
+}
+
+/// Writes the data, then measures the rows that are wanted.
+pub(crate) fn measure(contest: &mut Contest<'_>) -> Result<Table, BenchError> {
+    let mut table = Table {
+        id: "T2",
+        title: "catch-up reads",
+        columns: vec![
+            "row",
+            "MB/s ours / peer",
+            "ratio [95 %]",
+            "CPU-s/GiB process ours / peer",
+            "ratio [95 %]",
+            "CPU-s/GiB system ours / peer",
+            "% of limit",
+            "p50 ms ours / peer",
+            "p99 ms ours / peer",
+            "valid",
+        ],
+        notes: vec![format!(
+            "16 partitions. tail: 64 MiB, just written; old: {} GiB, read round and round; cold: the same, {}. \
+             Limit: the null broker that sends. Producers send 10,000 records of 1 KiB a second; p50 and p99 of \
+             reads are those of fetches.",
+            contest.args.old_gib,
+            if can_drop_caches() {
+                "with an empty page cache at first"
+            } else {
+                "but the page cache cannot be emptied"
+            },
+        )],
+        ..Table::default()
+    };
+    if !names().iter().any(|name| contest.args.wants(name)) {
+        return Ok(table);
+    }
+    let class = contest.args.classes().first().copied().unwrap_or(contest.args.peer_durability);
+    let ours = contest.ours(class, &[])?;
+    let sides: Vec<Side> = std::iter::once(ours.clone()).chain(contest.peer()).collect();
+    let topics = [contest.topic(), contest.topic()];
+    for side in &sides {
+        contest.alone(side)?;
+        contest.say(&format!("T2: writing {} GiB to {}", contest.args.old_gib, side.name));
+        fill(contest, side, &topics[0], contest.args.old_gib << 20)?;
+        fill(contest, side, &topics[1], TAIL_RECORDS)?;
+    }
+    for (data, name, consumers) in READS.iter().filter(|(_, name, _)| contest.args.wants(name)) {
+        let topic = if *data == Data::Tail { &topics[1] } else { &topics[0] };
+        let found = read(contest, &ours, name, *data, topic, *consumers)?;
+        add(&mut table, name, &found);
+    }
+    let mut p99 = Vec::new();
+    for name in [ALONE, BESIDE].into_iter().filter(|name| contest.args.wants(name)) {
+        let cold = (name == BESIDE).then_some(topics[0].as_str());
+        let found = produce(contest, &ours, name, cold)?;
+        p99.push(P99.over(&found.counted()));
+        add(&mut table, name, &found);
+    }
+    if let [alone, beside] = p99.as_slice() {
+        table.notes.push(rises(alone, beside));
+    }
+    clean_up(contest, &sides, &topics)?;
+    Ok(table)
+}
+
+fn fill(contest: &Contest<'_>, side: &Side, topic: &str, records: u64) -> Result<(), BenchError> {
+    let mut load = words("--mode produce --create-topic --partitions 16 --record-size 1024 --duration 600");
+    load.extend(words(&format!("--warmup 0 --records {records} --topic {topic}")));
+    let report = Generator::start(side, &load, contest.cores, &contest.dir)?.finish()?;
+    if report.is_clean() && report.records >= records {
+        return Ok(());
+    }
+    Err(BenchError::Unsupported(format!(
+        "{} took {} of {records} records, with {} errors",
+        side.name, report.records, report.errors
+    )))
+}
+
+fn read(
+    contest: &mut Contest<'_>,
+    ours: &Side,
+    name: &str,
+    data: Data,
+    topic: &str,
+    consumers: u32,
+) -> Result<Pairs, BenchError> {
+    let mut load = words(&format!("--mode consume --repeat --connections {consumers}"));
+    load.extend(words(&format!("--concurrency {consumers} --topic {topic}")));
+    if data == Data::Cold {
+        // What is read during a warm-up is not cold any more.
+        load.extend(words(&format!("--duration {} --warmup 0", contest.args.seconds)));
+    } else {
+        load.extend(timing(contest));
+    }
+    measure_pairs(contest, name, ours, Limit::Send, &mut |contest, side| {
+        if data == Data::Cold {
+            drop_caches();
+        }
+        Ok(Generator::start(side, &load, contest.cores, &contest.dir)?.finish()?.into())
+    })
+}
+
+/// Latency of a steady producer; with `cold`, while a consumer reads that topic from its start.
+fn produce(
+    contest: &mut Contest<'_>,
+    ours: &Side,
+    name: &str,
+    cold: Option<&str>,
+) -> Result<Pairs, BenchError> {
+    let mut load =
+        words("--mode produce --create-topic --delete-topic-after --partitions 16 --record-size 1024");
+    load.extend(words("--rate-limit 10000 --connections 1"));
+    load.extend(timing(contest));
+    let seconds = contest.args.seconds + contest.args.warmup + 1.0;
+    measure_pairs(contest, name, ours, Limit::Ping, &mut |contest, side| {
+        let consumer = match cold {
+            None => None,
+            Some(topic) => {
+                drop_caches();
+                let mut read = words("--mode consume --repeat --connections 1 --concurrency 1 --warmup 0");
+                read.extend(words(&format!("--duration {seconds} --topic {topic}")));
+                Some(Generator::start(side, &read, contest.cores, &contest.dir)?)
+            }
+        };
+        let mut load = load.clone();
+        load.extend(["--topic".to_owned(), contest.topic()]);
+        let report = Generator::start(side, &load, contest.cores, &contest.dir)?.finish()?;
+        let companion = consumer.map(Generator::finish).transpose()?;
+        Ok(Run { report, companions_seconds: companion.map_or(0.0, |run| run.client_cpu_seconds) })
+    })
+}
+
+fn add(table: &mut Table, name: &str, found: &Pairs) {
+    let counted = found.counted();
+    let [bytes, process, system, p50, p99] =
+        [MEGABYTES, SERVER_CPU, SYSTEM_CPU, P50, P99].map(|metric| metric.over(&counted));
+    let reads = ![ALONE, BESIDE].contains(&name);
+    let share = reads.then(|| MEGABYTES.share_of_limit(&counted)).flatten();
+    table.rows.push(vec![
+        name.to_owned(),
+        bytes.both(),
+        if reads { bytes.ratio_text() } else { NONE.to_owned() },
+        process.both(),
+        process.ratio_text(),
+        system.both(),
+        text(share),
+        p50.both(),
+        p99.both(),
+        found.failure.clone().unwrap_or_else(|| found.validity()),
+    ]);
+    table.data.push(row::data(
+        name,
+        found,
+        &[MEGABYTES, RECORDS, SERVER_CPU, SYSTEM_CPU, P50, P99],
+        MEGABYTES,
+    ));
+}
+
+fn rises(alone: &Figure, beside: &Figure) -> String {
+    let rise = |alone: Option<f64>, beside: Option<f64>| match (alone, beside) {
+        (Some(alone), Some(beside)) if alone > 0.0 => format!("{} times", number(beside / alone)),
+        _ => NONE.to_owned(),
+    };
+    format!(
+        "A cold consumer beside it makes a producer's p99 {} as long with ours, {} with the peer.",
+        rise(alone.ours, beside.ours),
+        rise(alone.peer, beside.peer)
+    )
+}
+
+fn clean_up(contest: &Contest<'_>, sides: &[Side], topics: &[String]) -> Result<(), BenchError> {
+    contest.everybody()?;
+    for side in sides {
+        let mut control = Control::open(&side.address)?;
+        for topic in topics {
+            cluster::delete(&mut control, topic)?;
+        }
+    }
+    Ok(())
+}
+
+fn can_drop_caches() -> bool {
+    std::fs::OpenOptions::new().write(true).open(DROP_CACHES).is_ok()
+}
+
+/// Empties the page cache of what is on disk already; without the right to do so nothing happens, and the note says so.
+fn drop_caches() {
+    rustix::fs::sync();
+    let _refused = std::fs::write(DROP_CACHES, "1");
+}
+
+const DROP_CACHES: &str = "/proc/sys/vm/drop_caches";
+const TAIL_RECORDS: u64 = 64 << 10;

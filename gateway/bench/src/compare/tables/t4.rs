@@ -1,0 +1,122 @@
+//! T4: connections that do nothing, and one in a hundred that does.
+
+use super::both::{self, Single};
+use super::row::{timing, words};
+use crate::BenchError;
+use crate::compare::contest::Contest;
+use crate::compare::figures::Better;
+use crate::compare::generator::Generator;
+use crate::compare::idle::Idle;
+use crate::compare::process::resident_bytes;
+use crate::compare::side::Side;
+use crate::compare::table::Table;
+
+const COUNTS: [(usize, &str); 3] = [(1_000, "1k idle"), (10_000, "10k idle"), (50_000, "50k idle")];
+
+/// Names of all rows.
+pub(crate) fn names() -> Vec<String> {
+    COUNTS.iter().map(|(_, name)| (*name).to_owned()).collect()
+}
+
+/// Measures the rows that are wanted; for each, ours is new and the peer is as it was.
+pub(crate) fn measure(contest: &mut Contest<'_>) -> Result<Table, BenchError> {
+    let mut table = Table {
+        id: "T4",
+        title: "connections",
+        columns: vec![
+            "row",
+            "RSS MiB ours / peer",
+            "KiB/connection ours / peer",
+            "accepted/s ours / peer",
+            "p99 ms of 1 % active ours / peer",
+            "",
+        ],
+        notes: vec![
+            "Once for each row. KiB/connection: what the connections add to the resident memory before them. accepted/s: \
+             connected, and asked for the versions. Active: 1,000 records of 1 KiB a second, over one connection for each \
+             hundred idle ones."
+                .to_owned(),
+        ],
+        ..Table::default()
+    };
+    for (count, name) in COUNTS.into_iter().filter(|(_, name)| contest.args.wants(name)) {
+        let class = contest.args.classes().first().copied().unwrap_or(contest.args.peer_durability);
+        let ours = contest.ours(class, &["limits.max_connections=200000"])?;
+        let (ours, mut remark) = attempt(contest, name, &ours, count);
+        let peer = match contest.peer() {
+            None => Vec::new(),
+            Some(peer) => {
+                let (values, more) = attempt(contest, name, &peer, count);
+                remark.push_str(&more);
+                values
+            }
+        };
+        table.rows.push(both::cells(name, &ours, &peer, remark));
+        table.data.push(both::data(name, &ours, &peer));
+    }
+    contest.everybody()?;
+    Ok(table)
+}
+
+/// The figures of a side, or none and why.
+fn attempt(contest: &mut Contest<'_>, name: &str, side: &Side, count: usize) -> (Vec<Single>, String) {
+    contest.say(&format!("T4 {name}: {}", side.name));
+    let values = |rss, each, accepted, p99| {
+        vec![
+            Single { name: "rss_mib", value: rss, better: Better::Lower },
+            Single { name: "kib_per_connection", value: each, better: Better::Lower },
+            Single { name: "accepted_per_second", value: accepted, better: Better::Higher },
+            Single { name: "active_p99_ms", value: p99, better: Better::Lower },
+        ]
+    };
+    match idle(contest, side, count) {
+        Ok(found) => {
+            (values(found.rss_mib, found.kib_each, Some(found.accepted), Some(found.p99_ms)), String::new())
+        }
+        Err(error) => {
+            contest.failed = true;
+            (values(None, None, None, None), format!("{}: {error} ", side.name))
+        }
+    }
+}
+
+struct Found {
+    rss_mib: Option<f64>,
+    kib_each: Option<f64>,
+    accepted: f64,
+    p99_ms: f64,
+}
+
+#[expect(clippy::cast_precision_loss, reason = "bytes of memory and counts")]
+fn idle(contest: &mut Contest<'_>, side: &Side, count: usize) -> Result<Found, BenchError> {
+    contest.alone(side)?;
+    // The first run makes the server need what it needs anyway, such as a topic and its buffers.
+    active(contest, side, count)?;
+    let memory = || side.pid.map(resident_bytes).transpose();
+    let before = memory()?;
+    let idle = Idle::open(&side.address, count)?;
+    let after = memory()?;
+    let p99_ms = active(contest, side, count)?;
+    let bytes_each = |(before, after): (u64, u64)| after.saturating_sub(before) as f64 / idle.count() as f64;
+    Ok(Found {
+        rss_mib: after.map(|bytes| bytes as f64 / f64::from(1 << 20)),
+        kib_each: before.zip(after).map(|both| bytes_each(both) / 1024.0),
+        accepted: idle.count() as f64 / idle.seconds,
+        p99_ms,
+    })
+}
+
+/// p99 in milliseconds of a producer with one connection for each hundred.
+fn active(contest: &mut Contest<'_>, side: &Side, count: usize) -> Result<f64, BenchError> {
+    let connections = (count / 100).max(1);
+    let mut load =
+        words("--mode produce --create-topic --delete-topic-after --partitions 16 --record-size 1024");
+    load.extend(words(&format!("--rate-limit 1000 --connections {connections} --concurrency {connections}")));
+    load.extend(timing(contest));
+    load.extend(["--topic".to_owned(), contest.topic()]);
+    let report = Generator::start(side, &load, contest.cores, &contest.dir)?.finish()?;
+    if report.is_clean() {
+        return Ok(report.latency_us.p99 / 1e3);
+    }
+    Err(BenchError::Unsupported(format!("the active connections saw {} errors", report.errors)))
+}
