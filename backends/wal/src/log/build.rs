@@ -123,6 +123,7 @@ impl Log {
                     let picked = self.pick(builder, &mut queue);
                     if !picked.is_empty() {
                         queue.begin(picked.iter().map(queue::size).sum());
+                        self.wake_writer(&queue);
                         return Some(Plan::Entries(picked));
                     }
                     if builder.next.is_some() {

@@ -47,15 +47,13 @@ impl Log {
         self.metrics.group_bytes.observe(group.block.len() as f64);
         self.metrics.group_entries.observe(group.commits.len() as f64);
         self.metrics.written_bytes.inc_by(group.block.len() as u64);
-        {
-            let mut queue = self.queue.lock();
-            queue.finish(group.entry_bytes);
-            // The next block can be on its way while this one is delivered.
-            self.wake_writer(&queue);
-        }
+        let entry_bytes = group.entry_bytes;
         let mut delivery = self.delivery.lock();
         delivery.done.insert(group.sequence, group);
         self.deliver(delivery);
+        // Counted as under way until here: while little waits, waking another thread costs more than the delivery, and
+        // what comes in the meantime makes the next block larger. The caller writes that one, without a wake-up.
+        self.queue.lock().finish(entry_bytes);
     }
 
     /// Tells the follower of appends that were queued and will not happen.
