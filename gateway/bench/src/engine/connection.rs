@@ -18,6 +18,7 @@ use bytes::Bytes;
 
 use super::Poller;
 use crate::error::BenchError;
+use crate::frames::Malformed;
 
 /// A request on its way.
 #[derive(Debug, Default)]
@@ -113,11 +114,6 @@ impl<T: Default> Connection<T> {
     /// Has the poller watch the socket.
     pub(crate) fn watch(&self, poller: &Poller, token: usize) -> Result<(), BenchError> {
         poller.watch(&self.socket, token).map_err(BenchError::system("cannot watch a socket"))
-    }
-
-    /// The peer as it was named.
-    pub(crate) fn address(&self) -> &str {
-        &self.address
     }
 
     /// Requests without an answer.
@@ -223,10 +219,11 @@ impl<T: Default> Connection<T> {
     }
 
     /// Reads what has arrived and hands each answer to `answer`: the slot of its request, and what follows the
-    /// correlation id.
+    /// correlation id. `api` is what errors call it.
     pub(crate) fn receive(
         &mut self,
-        mut answer: impl FnMut(&mut Slot<T>, &[u8]) -> Result<(), BenchError>,
+        api: &'static str,
+        mut answer: impl FnMut(&mut Slot<T>, &[u8]) -> Result<(), Malformed>,
     ) -> Result<(), BenchError> {
         loop {
             let room = self.make_room()?;
@@ -239,7 +236,7 @@ impl<T: Default> Connection<T> {
                 Err(error) => return Err(self.failed(error)),
             };
             self.end += read;
-            self.take_answers(&mut answer)?;
+            self.take_answers(api, &mut answer)?;
             // Less than there was room for: the socket is empty, and says so when it is not.
             if read < room {
                 return Ok(());
@@ -277,7 +274,8 @@ impl<T: Default> Connection<T> {
 
     fn take_answers(
         &mut self,
-        answer: &mut impl FnMut(&mut Slot<T>, &[u8]) -> Result<(), BenchError>,
+        api: &'static str,
+        answer: &mut impl FnMut(&mut Slot<T>, &[u8]) -> Result<(), Malformed>,
     ) -> Result<(), BenchError> {
         loop {
             let pending = self.input.get(self.start..self.end).unwrap_or_default();
@@ -292,8 +290,11 @@ impl<T: Default> Connection<T> {
                 );
             }
             let at = self.at(self.answered);
-            if let Some(slot) = self.slots.get_mut(at) {
-                answer(slot, body)?;
+            if let Some(slot) = self.slots.get_mut(at)
+                && let Err(Malformed) = answer(slot, body)
+            {
+                let what = format!("{} bytes", body.len());
+                return Err(BenchError::Protocol { address: self.address.clone(), api, what });
             }
             self.answered += 1;
             self.start += PREFIX + length;

@@ -115,18 +115,11 @@ impl Run<'_> {
     /// Reads the answers of a connection and asks again.
     fn serve(&mut self, lane: &mut Lane) -> Result<(), BenchError> {
         let Lane { connection, fetchers, idle } = lane;
-        let address = connection.address().to_owned();
         let mut refused = None;
-        connection.receive(|slot, answer| {
-            let unreadable = |Malformed| BenchError::Protocol {
-                address: address.clone(),
-                api: "Fetch",
-                what: format!("{} bytes", answer.len()),
-            };
+        connection.receive("Fetch", |slot, answer| {
             let Some(fetcher) = fetchers.get_mut(slot.tag.fetcher) else { return Ok(()) };
-            self.answer(fetcher, slot, answer, &mut refused).map_err(unreadable)?;
             idle.push(slot.tag.fetcher);
-            Ok(())
+            self.answer(fetcher, slot, answer, &mut refused)
         })?;
         if let Some(code) = refused {
             return Err(self.refused(code));

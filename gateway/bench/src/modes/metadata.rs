@@ -5,7 +5,7 @@ use crate::args::BenchArgs;
 use crate::control::Control;
 use crate::engine::Connection;
 use crate::error::BenchError;
-use crate::frames::{Malformed, metadata};
+use crate::frames::metadata;
 use crate::meter::{Meter, Phase};
 
 /// The load on all connections.
@@ -46,17 +46,11 @@ impl Load for MetadataLoad<'_> {
     fn serve(&mut self, connection: usize) -> Result<(), BenchError> {
         let Self { connections, version, topic, meter } = self;
         let Some(connection) = connections.get_mut(connection) else { return Ok(()) };
-        let address = connection.address().to_owned();
-        connection.receive(|slot, answer| {
-            let errors = |code| {
+        connection.receive("Metadata", |slot, answer| {
+            metadata::read_answer(*version, answer, |code| {
                 if code != 0 {
                     meter.error(code);
                 }
-            };
-            metadata::read_answer(*version, answer, errors).map_err(|Malformed| BenchError::Protocol {
-                address: address.clone(),
-                api: "Metadata",
-                what: format!("{} bytes", answer.len()),
             })?;
             meter.answered(slot.size + answer.len() + 8);
             meter.latency(slot.tag, meter.now_ns());

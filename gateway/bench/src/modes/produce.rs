@@ -208,14 +208,7 @@ impl<'a> Run<'a> {
     /// Reads the answers of a connection, and without a rate sends as many requests again.
     fn serve(&mut self, lane: &mut Lane) -> Result<(), BenchError> {
         let mut refused = None;
-        let address = lane.connection.address().to_owned();
-        lane.connection.receive(|slot, answer| {
-            self.answer(slot, answer, &mut refused).map_err(|Malformed| BenchError::Protocol {
-                address: address.clone(),
-                api: "Produce",
-                what: format!("{} bytes", answer.len()),
-            })
-        })?;
+        lane.connection.receive("Produce", |slot, answer| self.answer(slot, answer, &mut refused))?;
         if let Some(code) = refused {
             self.check_hope(code, lane)?;
         }

@@ -299,12 +299,11 @@ impl RoundTripLoad<'_> {
     fn serve_writer(&mut self, writer: usize) -> Result<(), BenchError> {
         let Self { writers, meter, acknowledged, version, args, .. } = self;
         let Some(Writer { connection, producer, .. }) = writers.get_mut(writer) else { return Ok(()) };
-        let address = connection.address().to_owned();
-        connection.receive(|slot: &mut Slot<Sent>, answer| {
-            let mut refused = None;
+        let mut refused = None;
+        connection.receive("Produce", |slot: &mut Slot<Sent>, answer| {
             let sent = &slot.tag;
             let mut found = false;
-            let read = produce::read_answer(*version, answer, |acknowledgement| {
+            produce::read_answer(*version, answer, |acknowledgement| {
                 found |= acknowledgement.partition == sent.partition;
                 if acknowledgement.error == 0 {
                     acknowledged.insert(sent.first.cast_signed(), (sent.first + sent.records).cast_signed());
@@ -312,30 +311,25 @@ impl RoundTripLoad<'_> {
                     meter.error(acknowledgement.error);
                     refused = Some(acknowledgement.error);
                 }
-            });
-            if read == Err(Malformed) || !found {
-                let what = format!("{} bytes", answer.len());
-                return Err(BenchError::Protocol { address: address.clone(), api: "Produce", what });
-            }
+            })?;
             meter.answered(slot.size + answer.len() + 8);
-            match refused {
-                Some(code) if producer.is_some() => Err(BenchError::Refused {
-                    what: format!("take batches for {}", args.topic),
-                    code,
-                    detail: "the sequence of an idempotent producer is broken by any error".to_owned(),
-                }),
-                _ => Ok(()),
-            }
+            if found { Ok(()) } else { Err(Malformed) }
         })?;
+        if let Some(code) = refused
+            && producer.is_some()
+        {
+            let what = format!("take batches for {}", args.topic);
+            let detail = "the sequence of an idempotent producer is broken by any error".to_owned();
+            return Err(BenchError::Refused { what, code, detail });
+        }
         connection.flush(&[])
     }
 
     fn serve_reader(&mut self, reader: usize) -> Result<(), BenchError> {
         let Self { readers, meter, received, corrupt, content, schedule, args, limits, .. } = self;
         let Some(ReaderLane { connection, fetcher }) = readers.get_mut(reader) else { return Ok(()) };
-        let address = connection.address().to_owned();
         let mut refused = None;
-        connection.receive(|slot, answer| {
+        connection.receive("Fetch", |slot, answer| {
             let now_ns = meter.now_ns();
             meter.answered(slot.size + answer.len() + 8);
             let batch = |_, header: &BatchHeader, bytes: &[u8]| {
@@ -358,11 +352,7 @@ impl RoundTripLoad<'_> {
                     refused = Some(code);
                 }
             };
-            fetcher.answer(answer, batch, flaw).map_err(|Malformed| BenchError::Protocol {
-                address: address.clone(),
-                api: "Fetch",
-                what: format!("{} bytes", answer.len()),
-            })
+            fetcher.answer(answer, batch, flaw)
         })?;
         if let Some(code) = refused {
             let what = format!("give batches of {}", args.topic);
