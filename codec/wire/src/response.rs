@@ -105,6 +105,42 @@ pub fn encode_response<M: Encodable>(
     Ok(segments)
 }
 
+/// Encodes a message alone, for [`response_of`].
+///
+/// # Errors
+/// [`EncodeError`] when the message does not fit the version.
+pub fn encode_message<M: Encodable>(version: i16, message: &M) -> Result<Bytes, EncodeError> {
+    let size = message.compute_size(version).map_err(|error| EncodeError::refused(version, error))?;
+    let mut buffer = BytesMut::with_capacity(size);
+    message.encode(&mut buffer, version).map_err(|error| EncodeError::refused(version, error))?;
+    Ok(buffer.freeze())
+}
+
+/// A response whose message was encoded before by [`encode_message`]. The message is shared, not copied.
+///
+/// # Errors
+/// [`EncodeError::TooLong`].
+pub fn response_of(
+    header_version: i16,
+    correlation_id: i32,
+    message: Bytes,
+) -> Result<Segments, EncodeError> {
+    let mut head = BytesMut::with_capacity(PREFIX + CORRELATION_ID + 1);
+    head.put_bytes(0, PREFIX);
+    head.put_i32(correlation_id);
+    if header_version >= 1 {
+        head.put_u8(0);
+    }
+    let prefix = frame_length(head.len().saturating_add(message.len()))?.to_be_bytes();
+    if let Some(place) = head.first_chunk_mut::<PREFIX>() {
+        *place = prefix;
+    }
+    let mut segments = Segments::with_capacity(2);
+    segments.push(head.freeze());
+    segments.push(message);
+    Ok(segments)
+}
+
 /// Encodes prefix, header and message, with a prefix of zeros.
 fn encode_to_buffer<M: Encodable>(
     version: i16,

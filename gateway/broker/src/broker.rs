@@ -196,8 +196,14 @@ impl Broker {
     }
 
     /// All topics in the order of their names.
-    pub fn topics(&self) -> Vec<Arc<Topic>> {
-        self.core.catalog.all()
+    pub fn topics(&self) -> Arc<[Arc<Topic>]> {
+        self.core.catalog.sorted().1
+    }
+
+    /// All topics in the order of their names, and a number that is greater whenever there are others, or one of them has
+    /// got more partitions.
+    pub fn topics_and_generation(&self) -> (u64, Arc<[Arc<Topic>]>) {
+        self.core.catalog.sorted()
     }
 
     /// How many topics there are.

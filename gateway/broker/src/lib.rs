@@ -45,8 +45,8 @@ pub use read::{ReadError, ReadRequest, Records};
 pub use topic::Topic;
 pub use watch::Watch;
 
-/// Runs something that takes a while away from the async threads.
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+/// Runs something that takes a while away from the async threads. A panic in it goes on in the caller.
+pub async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
     match tokio::task::spawn_blocking(work).await {
         Ok(done) => done,
         // It is never aborted, so it has panicked: go on with that here.

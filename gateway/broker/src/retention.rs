@@ -21,7 +21,7 @@ impl Broker {
     pub(crate) async fn retain(&self) -> Result<(), ChangeError> {
         let now = self.core.clock.now();
         let mut due = Vec::new();
-        for topic in self.topics() {
+        for topic in self.topics().iter() {
             let configs = topic.configs();
             let (age, size) = (configs.retention(), configs.retention_size());
             if age.is_none() && size.is_none() {

@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::Parts;
 use crate::connection::{ConnectionSettings, Driver, RequestMemory};
-use crate::handlers::{Context, SessionCache};
+use crate::handlers::{Context, MetadataOfAll, SessionCache};
 use crate::stack::{StackParts, stack};
 
 /// Serves one connection over any stream, as a server serves those of its listeners; ends with it. Limits are the usual
@@ -33,6 +33,7 @@ where
     let slots = usize::try_from(limits.fetch_session_cache_slots).unwrap_or(usize::MAX);
     let context = Context {
         fetch_sessions: SessionCache::new(slots, Arc::clone(&parts.clock), parts.entropy, parts.registry),
+        metadata_of_all: MetadataOfAll::default(),
         broker: parts.broker,
         settings: parts.settings.clone(),
         answer_memory: Admission::new(memory / 2),

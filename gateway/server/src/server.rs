@@ -19,7 +19,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::bind::{BindError, bind};
 use crate::connection::{ClosingLog, ConnectionSettings, RequestMemory};
-use crate::handlers::{Context, SessionCache};
+use crate::handlers::{Context, MetadataOfAll, SessionCache};
 use crate::listener::{Acceptor, Shared};
 use crate::stack::{StackParts, stack};
 
@@ -79,6 +79,7 @@ impl Server {
         let slots = wide(limits.fetch_session_cache_slots);
         let context = Context {
             fetch_sessions: SessionCache::new(slots, Arc::clone(&parts.clock), parts.entropy, parts.registry),
+            metadata_of_all: MetadataOfAll::default(),
             broker: parts.broker,
             settings: parts.settings.clone(),
             // Beside the memory of requests, half as much for answers.

@@ -27,3 +27,17 @@ fn a_field_that_the_version_lacks_is_refused() {
     let refused = encode_response(4, 0, 1, &response).unwrap_err();
     assert!(matches!(refused, EncodeError::Refused { version: 4, .. }), "{refused}");
 }
+
+#[test]
+fn a_message_that_was_encoded_before_gives_the_same_response() {
+    let response = ApiVersionsResponse::default().with_throttle_time_ms(7);
+    for (version, header_version) in [(0, 0), (3, 0), (3, 1)] {
+        let message = encode_message(version, &response).unwrap();
+        let shared = message.clone();
+        let apart = response_of(header_version, 42, message).unwrap();
+        let whole = encode_response(version, header_version, 42, &response).unwrap();
+        assert_eq!(apart.as_slice().concat(), whole.as_slice().concat());
+        assert_eq!(apart.len(), whole.len());
+        assert_eq!(apart.as_slice()[1].as_ptr(), shared.as_ptr(), "not copied");
+    }
+}

@@ -196,7 +196,7 @@ fn parts_below(core: &Core, position: Position) -> Vec<SegmentParts> {
     let sealed = core.segments.sealed_below(position);
     let mut segments: Vec<_> =
         sealed.into_iter().map(|(start, end)| SegmentParts { start, end, parts: Vec::new() }).collect();
-    for topic in core.catalog.all() {
+    for topic in core.catalog.sorted().1.iter() {
         for partition in topic.partitions() {
             add_parts(&mut segments, partition.topic_partition(), partition);
         }

@@ -14,7 +14,7 @@ use crate::support::{Rig, batch, batches_of, eventually, sequenced};
 /// What a broker answers: the hash of its state, and every batch with its offset.
 async fn answers(rig: &Rig) -> (u64, BTreeMap<String, Vec<Bytes>>) {
     let mut partitions = BTreeMap::new();
-    for topic in rig.broker.topics() {
+    for topic in rig.broker.topics().iter() {
         for partition in topic.partitions() {
             let batches = rig.all(partition).await;
             let name = format!("{}-{}", topic.name(), partition.index());

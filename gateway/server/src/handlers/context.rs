@@ -8,6 +8,7 @@ use chronik_policy::{Admission, ConnectionMetrics};
 use chronik_types::NodeId;
 
 use super::fetch::SessionCache;
+use super::metadata::MetadataOfAll;
 
 /// Shared by all handlers of a server.
 #[derive(Debug)]
@@ -19,6 +20,8 @@ pub(crate) struct Context {
     pub(crate) settings: Settings,
     /// What clients that fetch incrementally were told.
     pub(crate) fetch_sessions: SessionCache,
+    /// Answers about all topics, which are large and often the same.
+    pub(crate) metadata_of_all: MetadataOfAll,
     /// The memory that answers with records may take until their clients have read them.
     pub(crate) answer_memory: Admission,
     /// Where connections are counted.

@@ -57,7 +57,9 @@ fn describe_all(
 ) -> DescribeTopicPartitionsResponse {
     let mut page = Page::new(limit);
     let from = cursor.map_or("", |cursor| cursor.topic_name.as_str());
-    for topic in context.broker.topics().iter().filter(|topic| topic.name().as_str() >= from) {
+    let topics = context.broker.topics();
+    let first = topics.partition_point(|topic| topic.name().as_str() < from);
+    for topic in topics.iter().skip(first) {
         if !page.add(context, topic, first_partition(cursor, topic.name().as_str())) {
             break;
         }

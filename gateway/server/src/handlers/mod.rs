@@ -2,8 +2,8 @@
 //!
 //! A handler is an `async fn handle(context, request) -> Response<…>` over decoded messages; [`answer`] decodes, runs and
 //! encodes around it. It keeps its turn: no later request of the connection starts before it has answered. The few
-//! APIs that let the next request start earlier (produce, fetch), or answer what they cannot decode (ApiVersions), take
-//! the whole call instead. `gateway/README.md` shows how one more is added.
+//! APIs that let the next request start earlier (produce, fetch), answer what they cannot decode (ApiVersions), or keep
+//! what they have encoded (Metadata), take the whole call instead. `gateway/README.md` shows how one more is added.
 
 mod alter_configs;
 mod answer;
@@ -53,6 +53,7 @@ use self::answer::answer;
 pub(crate) use self::answer::{Request, Response};
 pub(crate) use self::context::Context;
 pub(crate) use self::fetch::SessionCache;
+pub(crate) use self::metadata::MetadataOfAll;
 
 /// The future of a handler. This is the one box on the way of a request.
 pub(crate) type ReplyFuture = Pin<Box<dyn Future<Output = Reply> + Send>>;
@@ -66,7 +67,7 @@ pub(crate) fn handler_of(key: i16) -> Option<Handler> {
         ApiKey::Produce => |context, call| Box::pin(produce::answer(context, call)),
         ApiKey::Fetch => |context, call| Box::pin(fetch::answer(context, call)),
         ApiKey::ListOffsets => |context, call| answer(context, call, list_offsets::handle),
-        ApiKey::Metadata => |context, call| answer(context, call, metadata::handle),
+        ApiKey::Metadata => |context, call| Box::pin(metadata::answer(context, call)),
         ApiKey::ApiVersions => |context, call| Box::pin(api_versions::answer(context, call)),
         ApiKey::InitProducerId => |context, call| answer(context, call, init_producer_id::handle),
         ApiKey::OffsetForLeaderEpoch => {

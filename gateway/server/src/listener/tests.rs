@@ -14,7 +14,7 @@ use chronik_wire::header::parse_request_header;
 use prometheus_client::registry::Registry;
 
 use super::*;
-use crate::handlers::{Context, SessionCache, handler_of};
+use crate::handlers::{Context, MetadataOfAll, SessionCache, handler_of};
 use crate::stack::{StackParts, stack};
 
 /// The task of a connection, without what tokio adds.
@@ -30,6 +30,7 @@ async fn context(clock: &Arc<dyn Clock>) -> Arc<Context> {
         broker: Broker::open(options, backend).await.unwrap(),
         settings: Settings::default(),
         fetch_sessions: SessionCache::new(10, Arc::clone(clock), Entropy::seeded(1), &mut registry),
+        metadata_of_all: MetadataOfAll::default(),
         answer_memory: Admission::new(1 << 20),
         connection_metrics: Arc::new(ConnectionMetrics::register(&mut registry)),
     })

@@ -1,5 +1,6 @@
 //! Metadata, every version.
 
+use chronik_state::CreatePartitions;
 use kafka_protocol::messages::metadata_request::MetadataRequestTopic;
 use kafka_protocol::messages::metadata_response::MetadataResponseTopic;
 use kafka_protocol::messages::{BrokerId, MetadataRequest};
@@ -123,4 +124,44 @@ async fn a_topic_that_is_named_many_times_is_told_once() {
     gateway.topic("t", 100).await;
     let response = gateway.client().await.call(9, &named(&["t"; 1_000])).await;
     assert_eq!(names(&response.topics), [("t".to_owned(), 0)]);
+}
+
+#[tokio::test]
+async fn the_answer_about_all_topics_follows_every_change() {
+    let gateway = Gateway::start().await;
+    let mut clients = [gateway.client().await, gateway.client().await];
+    let all = MetadataRequest::default().with_topics(None);
+    let mut expect = async |expected: &[(&str, usize)]| {
+        for (client, version) in clients.iter_mut().zip([13, 4]) {
+            // The second time it is the answer that was kept.
+            for _ in 0..2 {
+                let response = client.call(version, &all).await;
+                let told: Vec<_> = response
+                    .topics
+                    .iter()
+                    .map(|topic| (topic.name.as_ref().unwrap().to_string(), topic.partitions.len()))
+                    .collect();
+                let expected: Vec<_> =
+                    expected.iter().map(|(name, count)| ((*name).to_owned(), *count)).collect();
+                assert_eq!(told, expected);
+                assert_eq!(response.brokers[0].port, i32::from(gateway.address().port()));
+            }
+        }
+    };
+    expect(&[]).await;
+    let b = gateway.topic("b", 3).await;
+    expect(&[("b", 3)]).await;
+    // Beyond what is described at once.
+    gateway.topic("a", 1_500).await;
+    expect(&[("a", 1_500), ("b", 3)]).await;
+    let grow = CreatePartitions {
+        topic_id: b.id(),
+        total: 5,
+        assignments: Vec::new(),
+        limits: gateway.broker.topic_limits(),
+    };
+    gateway.broker.create_partitions(grow).await.unwrap();
+    expect(&[("a", 1_500), ("b", 5)]).await;
+    gateway.broker.delete_topic(b.id()).await.unwrap();
+    expect(&[("a", 1_500)]).await;
 }

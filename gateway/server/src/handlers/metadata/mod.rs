@@ -2,63 +2,124 @@
 //!
 //! One broker is told: this gateway, at the address of the listener that the client came in on. It leads every partition,
 //! and stands for each replica that a topic was asked to have, because the storage keeps the copies. A topic that does
-//! not exist is created when the client and the settings allow it, and answered at once as it is then.
+//! not exist is created when the client and the settings allow it, and answered at once as it is then. The answer about
+//! all topics is kept (`all`).
 //!
 //! Codes: 3, 17, 42, 100, and what creating a topic can fail with.
 
+mod all;
 mod create;
 mod response;
 
 use std::collections::HashSet;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use chronik_broker::Topic;
+use chronik_policy::{Answer, Call, CloseReason, Connection, Reply};
 use chronik_types::{ErrorCode, TopicId, TopicName};
+use chronik_wire::request::decode_request;
+use chronik_wire::response::{encode_message, response_of};
 use kafka_protocol::messages::metadata_request::MetadataRequestTopic;
 use kafka_protocol::messages::metadata_response::MetadataResponseTopic;
 use kafka_protocol::messages::{MetadataRequest, MetadataResponse};
 use tokio::task::coop::consume_budget;
 
-use super::{Context, Request, Response};
+pub(crate) use self::all::MetadataOfAll;
+use self::all::Question;
+use super::answer::encode;
+use super::{Context, Response};
 
 /// The first version in which a client can ask for no topics, and for all with null.
 const NULL_IS_ALL_SINCE: i16 = 1;
 /// The first version in which a topic may be asked for by id.
 const BY_ID_SINCE: i16 = 12;
 
-/// Answers a request.
-pub(super) async fn handle(
-    context: Arc<Context>,
-    request: Request<MetadataRequest>,
-) -> Response<MetadataResponse> {
-    let Request { message, version, connection, .. } = request;
+/// More partitions than that are described away from the async threads.
+const FEW_PARTITIONS: usize = 1_000;
+
+/// Answers a call; keeps its turn until then.
+pub(super) async fn answer(context: Arc<Context>, call: Call) -> Reply {
+    let Call { connection, header, mut body, turn, .. } = call;
+    let version = header.api_version;
+    let message: MetadataRequest = match decode_request(version, &mut body) {
+        Ok(message) => message,
+        Err(malformed) => return Reply::Close(malformed.into()),
+    };
     let shape = response::Shape {
         version,
         node_id: context.broker.node_id(),
         with_topic_operations: message.include_topic_authorized_operations,
+        with_cluster_operations: message.include_cluster_authorized_operations,
     };
-    let topics = match message.topics {
+    let reply = match message.topics {
         Some(asked) if version >= NULL_IS_ALL_SINCE || !asked.is_empty() => {
-            let may_create =
-                message.allow_auto_topic_creation && context.broker.settings().topics.auto_create;
-            let mut topics = Vec::with_capacity(asked.len());
-            // Each topic once, as in Kafka: a small request must not make a large answer by naming a topic many times.
-            let mut seen = HashSet::with_capacity(asked.len());
-            for asked in asked {
-                if !seen.insert((asked.name.clone(), asked.topic_id)) {
-                    continue;
-                }
-                consume_budget().await;
-                topics.push(describe(&context, &shape, asked, may_create).await);
-            }
-            topics
+            let may_create = message.allow_auto_topic_creation;
+            encode(&header, &those_asked_for(&context, &shape, &connection, asked, may_create).await)
         }
-        _ => context.broker.topics().iter().map(|topic| shape.topic(topic)).collect(),
+        _ => match all(&context, shape, &connection).await {
+            Ok(message) => {
+                match response_of(header.response_header_version(), header.correlation_id, message) {
+                    Ok(segments) => Reply::Answer(Answer::new(segments, ErrorCode::None)),
+                    Err(error) => Reply::Close(error.into()),
+                }
+            }
+            Err(reply) => reply,
+        },
     };
-    let with_cluster_operations = message.include_cluster_authorized_operations;
+    drop(turn);
+    reply
+}
+
+async fn those_asked_for(
+    context: &Context,
+    shape: &response::Shape,
+    connection: &Connection,
+    asked: Vec<MetadataRequestTopic>,
+    may_create: bool,
+) -> Response<MetadataResponse> {
+    let may_create = may_create && context.broker.settings().topics.auto_create;
+    let mut topics = Vec::with_capacity(asked.len());
+    // Each topic once, as in Kafka: a small request must not make a large answer by naming a topic many times.
+    let mut seen = HashSet::with_capacity(asked.len());
+    for asked in asked {
+        if !seen.insert((asked.name.clone(), asked.topic_id)) {
+            continue;
+        }
+        consume_budget().await;
+        topics.push(describe(context, shape, asked, may_create).await);
+    }
     let errors: Vec<i16> = topics.iter().map(|topic| topic.error_code).collect();
-    let message = shape.response(&context, &connection.listener, topics, with_cluster_operations);
-    Response::with_errors(message, errors)
+    Response::with_errors(shape.response(context, &connection.listener, topics), errors)
+}
+
+/// The encoded message about all topics.
+async fn all(
+    context: &Arc<Context>,
+    shape: response::Shape,
+    connection: &Connection,
+) -> Result<Bytes, Reply> {
+    let (generation, topics) = context.broker.topics_and_generation();
+    let listener = Arc::clone(&connection.listener);
+    let question = Question {
+        version: shape.version,
+        listener: Arc::clone(&listener),
+        with_topic_operations: shape.with_topic_operations,
+        with_cluster_operations: shape.with_cluster_operations,
+    };
+    let is_small = context.broker.partition_count() <= FEW_PARTITIONS;
+    let described = {
+        let context = Arc::clone(context);
+        move || {
+            let topics = topics.iter().map(|topic| shape.topic(topic)).collect();
+            encode_message(shape.version, &shape.response(&context, &listener, topics))
+        }
+    };
+    let encoded = async || {
+        let encoded = if is_small { described() } else { chronik_broker::blocking(described).await };
+        encoded.map_err(|error| Reply::Close(CloseReason::Unencodable(error)))
+    };
+    context.metadata_of_all.answer(generation, question, encoded).await
 }
 
 /// One topic that was asked for by name or by id.

@@ -23,6 +23,7 @@ pub(super) struct Shape {
     pub(super) version: i16,
     pub(super) node_id: NodeId,
     pub(super) with_topic_operations: bool,
+    pub(super) with_cluster_operations: bool,
 }
 
 impl Shape {
@@ -32,7 +33,6 @@ impl Shape {
         context: &Context,
         listener: &Listener,
         topics: Vec<MetadataResponseTopic>,
-        with_cluster_operations: bool,
     ) -> MetadataResponse {
         let node_id = BrokerId(self.node_id.get());
         let rack = context.broker.settings().kafka.rack.clone().map(StrBytes::from_string);
@@ -42,7 +42,7 @@ impl Shape {
             .with_port(i32::from(listener.advertised_port))
             .with_rack(rack);
         let cluster_operations = if CLUSTER_OPERATIONS.contains(&self.version) {
-            operations::if_asked(with_cluster_operations, operations::CLUSTER)
+            operations::if_asked(self.with_cluster_operations, operations::CLUSTER)
         } else {
             operations::NOT_ASKED
         };
