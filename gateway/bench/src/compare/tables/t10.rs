@@ -50,6 +50,8 @@ pub(crate) fn measure(contest: &mut Contest<'_>) -> Result<Table, BenchError> {
     if !contest.args.wants(NAME) {
         return Ok(table);
     }
+    // One of an earlier table would be in the way.
+    drop(contest.take_started());
     contest.nobody()?;
     let ours = of_ours(contest)?;
     let (peer, remark) = match contest.peer() {
