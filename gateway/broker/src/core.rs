@@ -1,7 +1,7 @@
 //! What the applier, the hot paths and the upkeep tasks share. It does not know the backend, which owns the applier.
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use bytes::Bytes;
 use chronik_backend::Position;
@@ -31,6 +31,8 @@ pub(crate) struct Core {
     pub(crate) reclaim: Notify,
     /// Bytes of the open segment of the journal, about.
     pub(crate) open_bytes: AtomicU64,
+    /// Whether there is something in `halt`: looked at for each append.
+    is_halted: AtomicBool,
     halt: watch::Sender<Option<Arc<Halt>>>,
 }
 
@@ -47,6 +49,7 @@ impl Core {
             clock,
             reclaim: Notify::new(),
             open_bytes: AtomicU64::new(0),
+            is_halted: AtomicBool::new(false),
             halt: watch::Sender::new(None),
         }
     }
@@ -58,6 +61,8 @@ impl Core {
             known.get_or_insert_with(|| Arc::new(halt));
             first
         });
+        // Before the waiters are let go: an append that does not see it is among them.
+        self.is_halted.store(true, Ordering::SeqCst);
         self.waiters.abandon();
         self.metrics.waiting_appends.set(0);
     }
@@ -65,6 +70,11 @@ impl Core {
     /// Why applying has stopped, if it has.
     pub(crate) fn halted(&self) -> Option<Arc<Halt>> {
         self.halt.borrow().clone()
+    }
+
+    /// Whether applying has stopped.
+    pub(crate) fn is_halted(&self) -> bool {
+        self.is_halted.load(Ordering::SeqCst)
     }
 
     /// Resolves when applying stops; never, if it does not.

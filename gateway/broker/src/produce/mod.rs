@@ -89,7 +89,7 @@ impl Broker {
         let now = self.core.clock.now();
         let mut submitted =
             Submitted { results: Vec::with_capacity(request.batches.len()), entries: Vec::new() };
-        let mut draft = Draft::default();
+        let mut draft = Draft::for_batches(request.batches.len());
         for (place, ProduceBatch { partition, records }) in request.batches.into_iter().enumerate() {
             // Stands until the reply comes; the only other end is that the gateway stops.
             submitted.results.push(Err(ProduceError::Stopped));
@@ -140,7 +140,7 @@ impl Broker {
         class: AppendClass,
         room: Option<OwnedSemaphorePermit>,
     ) -> Result<oneshot::Receiver<Reply>, AppendError> {
-        if self.core.halted().is_some() {
+        if self.core.is_halted() {
             return Err(AppendError::Closed);
         }
         let (reply, receiver) = oneshot::channel();
@@ -151,7 +151,7 @@ impl Broker {
             Ok(()) => {
                 self.core.metrics.waiting_appends.inc();
                 // It may have halted since, and missed this one.
-                if self.core.halted().is_some() {
+                if self.core.is_halted() {
                     self.core.waiters.take(token);
                 }
                 Ok(receiver)
@@ -165,6 +165,15 @@ impl Broker {
 }
 
 impl Draft {
+    fn for_batches(count: usize) -> Self {
+        Self {
+            batches: Vec::with_capacity(count),
+            data: Vec::with_capacity(count),
+            places: Vec::with_capacity(count),
+            bytes: 0,
+        }
+    }
+
     fn add(&mut self, partition: &Partition, batch: RecordBatch, place: usize, stamped_by: TimestampType) {
         let header = batch.header();
         let length = batch.bytes().len();
