@@ -1,0 +1,159 @@
+//! Memory of blocks: page-aligned pieces of large slabs, which are filled one after the other and used again.
+//!
+//! Blocks come and go in order, and differ in size. As allocations of their own they leave holes that nothing fits in,
+//! and memory that is given back has to be zeroed by the kernel when it is taken again. A slab is free once the last block
+//! in it is forgotten, and the next blocks go there.
+
+use std::collections::VecDeque;
+
+use bytes::BytesMut;
+use parking_lot::Mutex;
+
+use crate::format::PAGE;
+
+/// Slabs, one of which is open.
+#[derive(Debug, Default)]
+pub(crate) struct Slabs {
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    /// What is left of the slab that is being filled.
+    open: Option<BytesMut>,
+    /// Handles of the others, the one filled longest ago first.
+    filled: VecDeque<BytesMut>,
+}
+
+/// Room for a block: empty, aligned, and of the capacity asked for.
+#[derive(Debug)]
+pub(crate) struct Room {
+    /// Where to put it.
+    pub(crate) bytes: BytesMut,
+    /// Memory that it takes, with what is left over before it.
+    pub(crate) occupied: u64,
+}
+
+impl Slabs {
+    /// Room for a block of this length.
+    pub(crate) fn get(&self, len: usize) -> Room {
+        if len > SLAB_LEN / 2 {
+            let bytes = aligned(BytesMut::with_capacity(len + PAGE_LEN), len);
+            return Room { bytes, occupied: (len + PAGE_LEN) as u64 };
+        }
+        let mut state = self.state.lock();
+        let mut occupied = len;
+        let mut bytes = match state.open.take() {
+            Some(open) if open.capacity() >= len => open,
+            full => {
+                occupied += full.as_ref().map_or(0, BytesMut::capacity);
+                let slab = state.free_slab();
+                state.filled.extend(full);
+                slab
+            }
+        };
+        state.open = Some(bytes.split_off(len.next_multiple_of(PAGE_LEN)));
+        Room { bytes, occupied: occupied as u64 }
+    }
+}
+
+impl State {
+    /// A slab that nobody uses any more, or a new one. Gives memory back when there are more than a few of the former.
+    fn free_slab(&mut self) -> BytesMut {
+        let mut found = None;
+        let mut spare = SPARE_SLABS;
+        self.filled.retain_mut(|slab| {
+            if !slab.try_reclaim(SLAB_LEN + PAGE_LEN) {
+                return true;
+            }
+            if found.is_none() {
+                found = Some(std::mem::take(slab));
+                return false;
+            }
+            let keep = spare > 0;
+            spare = spare.saturating_sub(1);
+            keep
+        });
+        let slab = found.unwrap_or_else(|| BytesMut::with_capacity(SLAB_LEN + PAGE_LEN));
+        aligned(slab, SLAB_LEN)
+    }
+}
+
+/// The aligned part, of a length, of empty memory that is a page longer.
+fn aligned(mut memory: BytesMut, len: usize) -> BytesMut {
+    let mut memory = memory.split_off(memory.as_ptr().align_offset(PAGE_LEN));
+    drop(memory.split_off(len));
+    memory
+}
+
+const PAGE_LEN: usize = 4096;
+const _: () = assert!(PAGE_LEN as u64 == PAGE);
+
+const SLAB_LEN: usize = 4 << 20;
+
+/// Slabs kept although nothing is in them.
+const SPARE_SLABS: usize = 2;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fill(slabs: &Slabs, len: usize) -> (BytesMut, u64) {
+        let Room { mut bytes, occupied } = slabs.get(len);
+        assert_eq!(bytes.as_ptr().align_offset(PAGE_LEN), 0);
+        let place = bytes.as_ptr();
+        bytes.resize(len, 7);
+        assert_eq!(bytes.as_ptr(), place, "it has room for all of it");
+        (bytes, occupied)
+    }
+
+    #[test]
+    fn blocks_lie_beside_each_other() {
+        let slabs = Slabs::default();
+        let sizes = [1, 4096, 4097, 100_000, SLAB_LEN / 2, SLAB_LEN / 2 + 1, 5 << 20];
+        let blocks: Vec<_> = sizes.iter().map(|len| fill(&slabs, *len).0).collect();
+        assert_eq!(blocks[1].as_ptr() as usize - blocks[0].as_ptr() as usize, PAGE_LEN);
+        assert_eq!(blocks[2].as_ptr() as usize - blocks[1].as_ptr() as usize, PAGE_LEN);
+        assert_eq!(blocks[3].as_ptr() as usize - blocks[2].as_ptr() as usize, 2 * PAGE_LEN);
+        assert!(blocks.iter().all(|block| block.iter().all(|byte| *byte == 7)));
+    }
+
+    #[test]
+    fn what_does_not_fit_in_the_rest_of_a_slab_pays_for_it() {
+        let slabs = Slabs::default();
+        let (_first, occupied) = fill(&slabs, SLAB_LEN / 2);
+        assert_eq!(occupied, (SLAB_LEN / 2) as u64);
+        let (_second, _) = fill(&slabs, PAGE_LEN);
+        let (_third, occupied) = fill(&slabs, SLAB_LEN / 2);
+        assert_eq!(occupied, (SLAB_LEN - PAGE_LEN) as u64);
+    }
+
+    #[test]
+    fn slabs_are_used_again_in_their_order_and_only_when_nothing_is_in_them() {
+        let slabs = Slabs::default();
+        let mut cache = VecDeque::new();
+        let mut places = Vec::new();
+        for _ in 0..40 {
+            let (block, _) = fill(&slabs, SLAB_LEN / 2);
+            places.push(block.as_ptr() as usize);
+            cache.push_back(block.freeze());
+            if cache.len() > 4 {
+                cache.pop_front();
+            }
+        }
+        places.sort_unstable();
+        places.dedup();
+        assert_eq!(places.len(), 6, "two in each of three slabs, which hold the four and the next one");
+        assert!(cache.iter().all(|block| block.iter().all(|byte| *byte == 7)));
+    }
+
+    #[test]
+    fn memory_is_given_back_when_little_is_held() {
+        let slabs = Slabs::default();
+        let blocks: Vec<_> = (0..40).map(|_| fill(&slabs, SLAB_LEN / 2).0).collect();
+        assert_eq!(slabs.state.lock().filled.len(), 19);
+        drop(blocks);
+        fill(&slabs, PAGE_LEN);
+        assert!(slabs.state.lock().filled.len() <= SPARE_SLABS + 1);
+    }
+}
