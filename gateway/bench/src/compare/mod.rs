@@ -23,6 +23,8 @@ mod sol;
 mod stats;
 mod table;
 mod tables;
+#[cfg(test)]
+mod tests;
 
 use std::io::Write;
 
