@@ -25,6 +25,17 @@ struct Topics {
     by_name: HashMap<TopicName, Arc<Topic>>,
     by_id: HashMap<TopicId, Arc<Topic>, BuildHasherDefault<IdHasher>>,
     partitions: usize,
+    /// All in the order of their names, until something changes.
+    sorted: Option<Arc<[Arc<Topic>]>>,
+    /// Counts changes.
+    generation: u64,
+}
+
+impl Topics {
+    fn changed(&mut self) {
+        self.sorted = None;
+        self.generation += 1;
+    }
 }
 
 /// Makes a hash of the last eight bytes of a topic id. Ids are random, made by a gateway: nobody can choose such that
@@ -59,11 +70,28 @@ impl Catalog {
         self.0.read().by_id.get(&at.topic_id)?.partition(at.partition).cloned()
     }
 
-    /// All topics in the order of their names.
+    /// All topics, in any order.
     pub(crate) fn all(&self) -> Vec<Arc<Topic>> {
-        let mut topics: Vec<_> = self.0.read().by_name.values().cloned().collect();
-        topics.sort_unstable_by(|a, b| a.name().cmp(b.name()));
-        topics
+        self.0.read().by_id.values().cloned().collect()
+    }
+
+    /// All topics in the order of their names, and the generation of the catalog, which grows with each change of it.
+    pub(crate) fn sorted(&self) -> (u64, Arc<[Arc<Topic>]>) {
+        let (generation, mut all) = {
+            let topics = self.0.read();
+            if let Some(sorted) = &topics.sorted {
+                return (topics.generation, Arc::clone(sorted));
+            }
+            (topics.generation, topics.by_name.values().cloned().collect::<Vec<_>>())
+        };
+        // Without the lock, for which the applier and all requests would wait.
+        all.sort_unstable_by(|a, b| a.name().cmp(b.name()));
+        let sorted: Arc<[_]> = all.into();
+        let mut topics = self.0.write();
+        if topics.generation == generation {
+            topics.sorted = Some(Arc::clone(&sorted));
+        }
+        (generation, sorted)
     }
 
     /// Topics and partitions.
@@ -123,6 +151,7 @@ impl Catalog {
         let mut topics = self.0.write();
         let topic = topics.by_id.remove(&id)?;
         topics.by_name.remove(topic.name());
+        topics.changed();
         topics.partitions = topics.partitions.saturating_sub(topic.partitions().len());
         Some(topic)
     }
@@ -130,6 +159,7 @@ impl Catalog {
     fn put(&self, topic: Topic) {
         let topic = Arc::new(topic);
         let mut topics = self.0.write();
+        topics.changed();
         topics.partitions += topic.partitions().len();
         topics.by_name.insert(topic.name().clone(), Arc::clone(&topic));
         if let Some(before) = topics.by_id.insert(topic.id(), topic) {
