@@ -1,5 +1,6 @@
 //! What a client wants of one partition.
 
+use std::cmp::Ordering;
 use std::sync::Arc;
 
 use chronik_broker::{Broker, Partition};
@@ -8,7 +9,7 @@ use chronik_wire::hot::fetch::FetchPartition;
 use kafka_protocol::protocol::StrBytes;
 
 /// A topic as the client names it: by name, or from version 13 on by id.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct TopicRef {
     pub(super) id: TopicId,
     pub(super) name: StrBytes,
@@ -31,6 +32,20 @@ pub(super) struct Wants {
     pub(super) max_bytes: i32,
     pub(super) current_leader_epoch: i32,
     pub(super) last_fetched_epoch: i32,
+}
+
+/// By id, then by name; one of them is empty in all that are compared.
+impl Ord for TopicRef {
+    fn cmp(&self, other: &Self) -> Ordering {
+        let number = |id: &TopicId| u128::from_be_bytes(*id.as_bytes());
+        number(&self.id).cmp(&number(&other.id)).then_with(|| self.name.cmp(&other.name))
+    }
+}
+
+impl PartialOrd for TopicRef {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
 }
 
 impl TopicRef {

@@ -49,6 +49,8 @@ pub(super) struct Found<'a> {
     pub(super) diverging: Option<(LeaderEpoch, Offset)>,
     pub(super) records: Vec<Bytes>,
     pub(super) bytes: usize,
+    /// Whether the answer says so; the session leaves out what the client knows.
+    pub(super) is_told: bool,
 }
 
 /// What was found in all of them.
@@ -102,7 +104,8 @@ impl<'a> Poll<'a> {
     }
 
     fn suffices(&self, round: &Round<'_>) -> bool {
-        round.urgent || round.bytes >= self.limits.min_bytes || self.partitions().is_empty()
+        let has_partitions = self.interests.iter().any(|interest| interest.partition.is_ok());
+        round.urgent || round.bytes >= self.limits.min_bytes || !has_partitions
     }
 
     fn partitions(&self) -> Vec<Arc<Partition>> {
@@ -210,6 +213,7 @@ impl<'a> Found<'a> {
             diverging: None,
             records: Vec::new(),
             bytes: 0,
+            is_told: true,
         }
     }
 

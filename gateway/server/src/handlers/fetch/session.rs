@@ -110,18 +110,42 @@ impl Session {
     pub(super) fn update(&mut self, broker: &Broker, topics: &[FetchTopic]) {
         for asked in topics {
             let topic = TopicRef { id: asked.id, name: asked.name.clone() };
-            let mut detached: Option<TopicRef> = None;
-            for partition in &asked.partitions {
-                let wants = Wants::from(partition);
-                let key = (topic.clone(), partition.index);
-                if let Some(kept) = self.partitions.get_mut(&key) {
-                    kept.wants = wants;
-                    continue;
-                }
-                let topic = detached.get_or_insert_with(|| topic.detached());
-                let found = topic.partition(broker, partition.index);
-                self.partitions.insert((topic.clone(), partition.index), Kept::new(wants, found));
+            let mut unknown = Vec::new();
+            let wanted = asked.partitions.iter().map(|partition| (&topic, partition.index, partition));
+            self.for_each(wanted, |partition, kept| match kept {
+                Some(kept) => kept.wants = Wants::from(partition),
+                None => unknown.push(partition),
+            });
+            if unknown.is_empty() {
+                continue;
             }
+            let topic = topic.detached();
+            for partition in unknown {
+                let found = topic.partition(broker, partition.index);
+                let kept = Kept::new(Wants::from(partition), found);
+                self.partitions.insert((topic.clone(), partition.index), kept);
+            }
+        }
+    }
+
+    /// Looks for what is kept of each of the partitions wanted, in turn. They mostly come in the order in which they are
+    /// kept: then nothing has to be searched.
+    fn for_each<'k, T>(
+        &mut self,
+        wanted: impl Iterator<Item = (&'k TopicRef, i32, T)>,
+        mut with: impl FnMut(T, Option<&mut Kept>),
+    ) {
+        let mut following = self.partitions.range_mut::<Key, _>(..);
+        for (topic, index, value) in wanted {
+            let kept = match following.next() {
+                Some((next, kept)) if next.1 == index && next.0 == *topic => Some(kept),
+                _ => {
+                    let key = (topic.clone(), index);
+                    following = self.partitions.range_mut(key.clone()..);
+                    following.next().filter(|(next, _)| **next == key).map(|(_, kept)| kept)
+                }
+            };
+            with(value, kept);
         }
     }
 
@@ -161,17 +185,21 @@ impl Session {
 
     /// Keeps what the client has to be told, and remembers that it was told.
     fn tell(&mut self, found: &mut Vec<Found<'_>>, incremental: bool) {
-        found.retain(|found| {
-            let key = (found.interest.topic.clone(), found.interest.index);
-            let Some(kept) = self.partitions.get_mut(&key) else {
-                return true;
-            };
-            let is_news = kept.is_news(found);
+        let mut served_last = None;
+        let wanted = found.iter_mut().map(|found| (&found.interest.topic, found.interest.index, found));
+        self.for_each(wanted, |found, kept| {
+            let Some(kept) = kept else { return };
+            found.is_told = kept.is_news(found) || !incremental;
             if found.bytes > 0 {
-                self.served_last = Some(key);
+                served_last = Some(found.interest);
             }
-            is_news || !incremental
         });
+        found.retain(|found| found.is_told);
+        // Its own copy, which does not hold on to the frame of a request.
+        let served_last = served_last.map(|interest| (interest.topic.clone(), interest.index));
+        if let Some((key, _)) = served_last.and_then(|key| self.partitions.get_key_value(&key)) {
+            self.served_last = Some(key.clone());
+        }
     }
 }
 
