@@ -184,12 +184,13 @@ impl ForgottenTopic {
     }
 }
 
+/// Every list is taken over element by element, which needs no memory for a second one.
 impl From<Wire> for FetchRequest {
     fn from(wire: Wire) -> Self {
         let topic = |topic: kafka_protocol::messages::fetch_request::FetchTopic| FetchTopic {
             name: topic.topic.0,
             id: TopicId::from_bytes(*topic.topic_id.as_bytes()),
-            partitions: topic.partitions.iter().map(FetchPartition::from).collect(),
+            partitions: topic.partitions.into_iter().map(FetchPartition::from).collect(),
         };
         let forgotten = |topic: kafka_protocol::messages::fetch_request::ForgottenTopic| ForgottenTopic {
             name: topic.topic.0,
@@ -210,8 +211,8 @@ impl From<Wire> for FetchRequest {
     }
 }
 
-impl From<&WirePartition> for FetchPartition {
-    fn from(wire: &WirePartition) -> Self {
+impl From<WirePartition> for FetchPartition {
+    fn from(wire: WirePartition) -> Self {
         Self {
             index: wire.partition,
             current_leader_epoch: wire.current_leader_epoch,

@@ -4,6 +4,7 @@
 use bytes::Bytes;
 use chronik_types::TopicId;
 use kafka_protocol::messages::ProduceRequest as Wire;
+use kafka_protocol::messages::produce_request::{PartitionProduceData, TopicProduceData};
 use kafka_protocol::protocol::StrBytes;
 
 use super::input::Input;
@@ -27,8 +28,6 @@ pub struct ProduceRequest {
     pub is_transactional: bool,
     /// The topics, in order.
     pub topics: Vec<ProduceTopic>,
-    /// The partitions of all topics, in order.
-    pub partitions: Vec<ProducePartition>,
 }
 
 /// A topic of a request.
@@ -38,8 +37,8 @@ pub struct ProduceTopic {
     pub name: StrBytes,
     /// Its id, from version 13 on.
     pub id: TopicId,
-    /// How many of [`ProduceRequest::partitions`] are its own.
-    pub partitions: usize,
+    /// Its partitions, in order.
+    pub partitions: Vec<ProducePartition>,
 }
 
 /// A partition of a request.
@@ -78,40 +77,38 @@ impl ProduceRequest {
         let acks = input.int16()?;
         let _timeout_ms = input.int32()?;
         let count = input.count(PRODUCE_TOPIC.memory)?;
-        let (mut topics, mut partitions) = (Vec::with_capacity(count), Vec::new());
+        let mut topics = Vec::with_capacity(count);
         for _ in 0..count {
             let (name, id) = input.topic(version >= TOPIC_IDS_SINCE)?;
             let count = input.count(PRODUCE_PARTITION.memory)?;
-            partitions.reserve(count);
+            let mut partitions = Vec::with_capacity(count);
             for _ in 0..count {
                 partitions.push(ProducePartition { index: input.int32()?, records: input.records()? });
                 input.end_of_struct()?;
             }
-            topics.push(ProduceTopic { name, id, partitions: count });
+            topics.push(ProduceTopic { name, id, partitions });
             input.end_of_struct()?;
         }
         input.end_of_struct()?;
-        input.is_at_end().then_some(Self { acks, is_transactional, topics, partitions })
+        input.is_at_end().then_some(Self { acks, is_transactional, topics })
     }
 }
 
+/// Every list is taken over element by element, which needs no memory for a second one.
 impl From<Wire> for ProduceRequest {
     fn from(wire: Wire) -> Self {
-        let (mut topics, mut partitions) = (Vec::with_capacity(wire.topic_data.len()), Vec::new());
-        for topic in wire.topic_data {
-            topics.push(ProduceTopic {
-                name: topic.name.0,
-                id: TopicId::from_bytes(*topic.topic_id.as_bytes()),
-                partitions: topic.partition_data.len(),
-            });
-            partitions.extend(
-                topic
-                    .partition_data
-                    .into_iter()
-                    .map(|data| ProducePartition { index: data.index, records: data.records }),
-            );
+        let partition =
+            |data: PartitionProduceData| ProducePartition { index: data.index, records: data.records };
+        let topic = |topic: TopicProduceData| ProduceTopic {
+            name: topic.name.0,
+            id: TopicId::from_bytes(*topic.topic_id.as_bytes()),
+            partitions: topic.partition_data.into_iter().map(partition).collect(),
+        };
+        Self {
+            acks: wire.acks,
+            is_transactional: wire.transactional_id.is_some(),
+            topics: wire.topic_data.into_iter().map(topic).collect(),
         }
-        Self { acks: wire.acks, is_transactional: wire.transactional_id.is_some(), topics, partitions }
     }
 }
 

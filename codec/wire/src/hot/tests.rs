@@ -3,7 +3,9 @@
 
 use bytes::{Bytes, BytesMut};
 use chronik_types::{Entropy, TopicId};
+use kafka_protocol::messages::fetch_request::{FetchPartition, FetchTopic};
 use kafka_protocol::messages::fetch_response::{EpochEndOffset, FetchableTopicResponse, PartitionData};
+use kafka_protocol::messages::produce_request::{PartitionProduceData, TopicProduceData};
 use kafka_protocol::messages::produce_response::{PartitionProduceResponse, TopicProduceResponse};
 use kafka_protocol::messages::{self as wire, TopicName};
 use kafka_protocol::protocol::{Decodable, StrBytes};
@@ -116,6 +118,22 @@ fn many_small_elements_are_refused_as_elsewhere() {
         let (read, decoded) = agree_on(0, version, &Bytes::from(bytes));
         assert_eq!(read, decoded, "{many} topics in version {version}");
     }
+}
+
+#[test]
+fn a_request_that_is_taken_over_needs_no_second_lists() {
+    let mut produce = wire::ProduceRequest::default();
+    produce.topic_data = vec![TopicProduceData::default(); 3];
+    produce.topic_data[1].partition_data = vec![PartitionProduceData::default(); 5];
+    let lists = [produce.topic_data.as_ptr().addr(), produce.topic_data[1].partition_data.as_ptr().addr()];
+    let taken = ProduceRequest::from(produce);
+    assert_eq!([taken.topics.as_ptr().addr(), taken.topics[1].partitions.as_ptr().addr()], lists);
+    let mut fetch = wire::FetchRequest::default();
+    fetch.topics = vec![FetchTopic::default(); 3];
+    fetch.topics[1].partitions = vec![FetchPartition::default(); 50];
+    let lists = [fetch.topics.as_ptr().addr(), fetch.topics[1].partitions.as_ptr().addr()];
+    let taken = FetchRequest::from(fetch);
+    assert_eq!([taken.topics.as_ptr().addr(), taken.topics[1].partitions.as_ptr().addr()], lists);
 }
 
 #[test]

@@ -3,18 +3,27 @@
 use std::sync::Arc;
 
 use chronik_broker::{Broker, ProduceBatch, Topic};
-use chronik_types::PartitionIndex;
+use chronik_types::{PartitionIndex, TopicId};
 use chronik_wire::hot::produce::{ProducePartition, ProduceRequest, ProduceTopic, TOPIC_IDS_SINCE};
+use kafka_protocol::protocol::StrBytes;
 
 use super::{Refusal, is_acks};
 
 /// The partitions of a request, in its order.
 #[derive(Debug)]
 pub(super) struct Plan {
-    /// As they were asked for.
-    pub(super) topics: Vec<ProduceTopic>,
+    pub(super) topics: Vec<TopicPlan>,
     /// Those of all topics.
     pub(super) partitions: Vec<PartitionPlan>,
+}
+
+/// A topic as it was asked for.
+#[derive(Debug)]
+pub(super) struct TopicPlan {
+    pub(super) name: StrBytes,
+    pub(super) id: TopicId,
+    /// How many of [`Plan::partitions`] are its own.
+    pub(super) partitions: usize,
 }
 
 /// What becomes of one partition: refused here, or the next of the broker's results.
@@ -34,18 +43,20 @@ impl Plan {
         } else {
             None
         };
-        let mut batches = Vec::with_capacity(request.partitions.len());
-        let mut partitions = Vec::with_capacity(request.partitions.len());
-        let mut rest = request.partitions.into_iter();
-        for asked in &request.topics {
+        let count = request.topics.iter().map(|topic| topic.partitions.len()).sum();
+        let (mut batches, mut partitions) = (Vec::with_capacity(count), Vec::with_capacity(count));
+        let plan_topic = |asked: ProduceTopic| {
             let topic = match refusal {
                 Some(refusal) => Err(refusal),
-                None => find(broker, version, asked),
+                None => find(broker, version, &asked),
             };
-            let own = rest.by_ref().take(asked.partitions);
-            partitions.extend(own.map(|data| plan_partition(&topic, data, &mut batches)));
-        }
-        (Self { topics: request.topics, partitions }, batches)
+            let count = asked.partitions.len();
+            let data = asked.partitions.into_iter();
+            partitions.extend(data.map(|data| plan_partition(&topic, data, &mut batches)));
+            TopicPlan { name: asked.name, id: asked.id, partitions: count }
+        };
+        let topics = request.topics.into_iter().map(plan_topic).collect();
+        (Self { topics, partitions }, batches)
     }
 }
 
