@@ -4,6 +4,7 @@
 //! What a log wrote without the page cache is not in it when the log is opened again, and reading it through the cache
 //! takes more than twice as long as reading it around it.
 
+use std::collections::VecDeque;
 use std::io;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
@@ -14,10 +15,10 @@ use crate::disk::{Access, Disk, DiskFile};
 use crate::format::{Crc32c, PAGE};
 
 /// How much is read at once.
-pub(super) const CHUNK: u64 = 4 << 20;
+pub(super) const CHUNK: u64 = 2 << 20;
 
-/// Chunks that wait to be looked at, beside the one that is being read and the one being looked at.
-const CHUNKS_AHEAD: usize = 1;
+/// Chunks that are read at the same time.
+const READERS: usize = 3;
 
 /// Reads a file from the front to the back.
 #[derive(Debug)]
@@ -135,7 +136,7 @@ impl Window {
             // Without a thread it only takes longer.
             self.ahead = Ahead::start(&self.chunks, at).ok();
         }
-        match self.ahead.as_ref().and_then(Ahead::take) {
+        match self.ahead.as_mut().and_then(Ahead::take) {
             Some(chunk) => chunk,
             None => self.chunks.read(at),
         }
@@ -161,42 +162,61 @@ impl Chunks {
     }
 }
 
-/// Reads the chunks of a file in order. Dropping it ends its thread.
+/// Reads the chunks of a file in turn, several at the same time: one after the other they would not use what the disk can
+/// do. Dropping it ends its threads.
 #[derive(Debug)]
 struct Ahead {
-    /// `None` only while it is dropped.
-    chunks: Option<Receiver<io::Result<Chunk>>>,
-    thread: Option<JoinHandle<()>>,
+    /// The one that has the next chunk is in front.
+    readers: VecDeque<Reader>,
+}
+
+/// Reads every so many chunks, and holds each until it is taken.
+#[derive(Debug)]
+struct Reader {
+    chunks: Receiver<io::Result<Chunk>>,
+    thread: JoinHandle<()>,
 }
 
 impl Ahead {
     fn start(chunks: &Arc<Chunks>, from: u64) -> io::Result<Self> {
-        let (send, receive) = sync_channel(CHUNKS_AHEAD);
-        let chunks = Arc::clone(chunks);
-        let run = move || read_all(&chunks, from, &send);
-        let thread = std::thread::Builder::new().name("wal-read-ahead".into()).spawn(run)?;
-        Ok(Self { chunks: Some(receive), thread: Some(thread) })
+        let mut ahead = Self { readers: VecDeque::with_capacity(READERS) };
+        for number in 0..READERS as u64 {
+            let (send, receive) = sync_channel(0);
+            let chunks = Arc::clone(chunks);
+            let run = move || read_some(&chunks, from + number * CHUNK, &send);
+            let thread = std::thread::Builder::new().name("wal-read-ahead".into()).spawn(run)?;
+            ahead.readers.push_back(Reader { chunks: receive, thread });
+        }
+        Ok(ahead)
     }
 
     /// The next chunk; `None` behind the last one, and after a failure.
-    fn take(&self) -> Option<io::Result<Chunk>> {
-        self.chunks.as_ref()?.recv().ok()
+    fn take(&mut self) -> Option<io::Result<Chunk>> {
+        self.readers.rotate_left(1);
+        self.readers.back()?.chunks.recv().ok()
     }
 }
 
 impl Drop for Ahead {
     fn drop(&mut self) {
-        // First, so that the thread finds nobody who waits.
-        self.chunks = None;
-        if let Some(thread) = self.thread.take()
-            && thread.join().is_err()
-        {
-            tracing::error!("the thread that reads ahead has panicked");
+        let threads: Vec<_> = self
+            .readers
+            .drain(..)
+            .map(|Reader { chunks, thread }| {
+                // Gone before the thread is waited for, so that it finds nobody who takes its chunk.
+                drop(chunks);
+                thread
+            })
+            .collect();
+        for thread in threads {
+            if thread.join().is_err() {
+                tracing::error!("a thread that reads ahead has panicked");
+            }
         }
     }
 }
 
-fn read_all(chunks: &Chunks, from: u64, to: &SyncSender<io::Result<Chunk>>) {
+fn read_some(chunks: &Chunks, from: u64, to: &SyncSender<io::Result<Chunk>>) {
     let mut at = from;
     while at < chunks.len {
         let chunk = chunks.read(at);
@@ -204,7 +224,7 @@ fn read_all(chunks: &Chunks, from: u64, to: &SyncSender<io::Result<Chunk>>) {
         if to.send(chunk).is_err() || failed {
             return;
         }
-        at += CHUNK;
+        at += READERS as u64 * CHUNK;
     }
 }
 
@@ -217,7 +237,7 @@ mod tests {
     use crate::disk::sim::SimDisk;
     use crate::format::crc32c;
 
-    const CHUNK_LEN: usize = 4 << 20;
+    const CHUNK_LEN: usize = 2 << 20;
     const _: () = assert!(CHUNK_LEN as u64 == CHUNK);
     const LEN: usize = 3 * CHUNK_LEN + 5 * 4096;
 
