@@ -10,6 +10,7 @@ use bytes::Bytes;
 use chronik_types::{CompressionType, ProducerEpoch, ProducerId, Sequence, TimestampMs};
 use chronik_wire::batch::{BatchBuilder, BatchHeader, HEADER_LEN, NewRecord};
 use crc_fast::CrcAlgorithm::{Crc32Iscsi, Crc64Nvme};
+use crc_fast::Digest;
 
 use super::{Malformed, Reader, put_header, put_string};
 use crate::engine::Slot;
@@ -135,8 +136,8 @@ pub(crate) struct Producer {
 }
 
 impl Body {
-    /// The batch header, for that producer.
-    fn header_for(&self, producer: Option<Producer>) -> [u8; HEADER_LEN] {
+    /// The batch header, for that producer, in front of these records.
+    fn header_for(&self, producer: Option<Producer>, records: &[u8]) -> [u8; HEADER_LEN] {
         let Some(producer) = producer else { return self.header_bytes };
         let mut header = BatchHeader {
             producer_id: producer.id,
@@ -144,13 +145,12 @@ impl Body {
             base_sequence: producer.sequence,
             ..self.header
         };
-        let covered = |header: &[u8; HEADER_LEN]| {
-            crc_fast::checksum(Crc32Iscsi, header.get(CRC_START..).unwrap_or_default())
-        };
-        // What follows the header cancels out: only the difference of the headers is moved over its length.
-        let difference = covered(&self.header_bytes) ^ covered(&header.encode());
-        let moved = crc_fast::checksum_combine(Crc32Iscsi, difference, 0, self.header.body_len() as u64);
-        header.crc ^= u32::try_from(moved & u64::from(u32::MAX)).unwrap_or_default();
+        // A whole pass over the records was measured to be cheaper, at 64 KiB, than moving the difference of the headers
+        // over their length, which the algebra of CRCs allows: that multiplies matrices.
+        let mut digest = Digest::new(Crc32Iscsi);
+        digest.update(header.encode().get(CRC_START..).unwrap_or_default());
+        digest.update(records);
+        header.crc = u32::try_from(digest.finalize() & u64::from(u32::MAX)).unwrap_or_default();
         header.encode()
     }
 }
@@ -190,11 +190,11 @@ impl ProduceLayout {
         (partition, body): (i32, usize),
         producer: Option<Producer>,
     ) {
-        let Some(info) = batches.info(body) else { return };
+        let (Some(info), Some(records)) = (batches.info(body), batches.bytes().get(body)) else { return };
         slot.head.extend_from_slice(&partition.to_be_bytes());
         let length = u32::try_from(info.header.size_in_bytes()).unwrap_or(u32::MAX);
         slot.head.extend_from_slice(&length.to_be_bytes());
-        slot.head.extend_from_slice(&info.header_for(producer));
+        slot.head.extend_from_slice(&info.header_for(producer, records));
         slot.push_body(batches.bytes(), body);
     }
 }
