@@ -48,6 +48,11 @@ impl Idle {
         Ok(Self { sockets, seconds: monotonic_seconds() - start })
     }
 
+    /// Whether this process, and what it starts, may have as many files open.
+    pub(crate) fn is_possible(count: usize) -> bool {
+        allow_files(count as u64 + 200).is_ok()
+    }
+
     /// How many there are.
     pub(crate) fn count(&self) -> usize {
         self.sockets.len()

@@ -53,10 +53,18 @@ pub(crate) fn signal(pid: u32, signal: Signal) -> Result<(), BenchError> {
     sent.map_err(BenchError::system(format!("cannot signal process {pid}")))
 }
 
-/// Whether it is there and has not ended: one that nobody has collected yet has.
+/// Whether there is such a process, ended or not.
+pub(crate) fn exists(pid: u32) -> bool {
+    fs::exists(format!("/proc/{pid}")).unwrap_or_default()
+}
+
+/// Whether any thread of it has not ended: a process that nobody has collected yet is there, but does not run.
 pub(crate) fn is_running(pid: u32) -> bool {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-    stat.rsplit_once(')').is_some_and(|(_, rest)| !rest.trim_start().starts_with(['Z', 'X']))
+    let tasks = fs::read_dir(format!("/proc/{pid}/task"));
+    tasks.into_iter().flatten().flatten().any(|task| {
+        let stat = fs::read_to_string(task.path().join("stat")).unwrap_or_default();
+        stat.rsplit_once(')').is_some_and(|(_, rest)| !rest.trim_start().starts_with(['Z', 'X']))
+    })
 }
 
 /// Resident memory in bytes.

@@ -1,6 +1,7 @@
 //! Ends a server and starts it again in its directory.
 
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use chronik_sol::monotonic_seconds;
 use rustix::process::Signal;
@@ -42,7 +43,12 @@ fn restart_peer(
     process::signal(pid, Signal::CONT)?;
     process::signal(pid, signal)?;
     while process::is_running(pid) {
-        std::thread::park_timeout(std::time::Duration::from_millis(5));
+        std::thread::park_timeout(POLL);
+    }
+    // Whoever started it collects it, or init does, soon: until then a start may take it for alive.
+    let limit = monotonic_seconds() + COLLECT_SECONDS;
+    while process::exists(pid) && monotonic_seconds() < limit {
+        std::thread::park_timeout(POLL);
     }
     let start = monotonic_seconds();
     let mut shell = Command::new("/bin/sh");
@@ -61,3 +67,6 @@ fn restart_peer(
     side.resume(contest.cores)?;
     Ok(Some((side, seconds)))
 }
+
+const POLL: Duration = Duration::from_millis(5);
+const COLLECT_SECONDS: f64 = 10.0;

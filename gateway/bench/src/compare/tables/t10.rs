@@ -56,7 +56,10 @@ pub(crate) fn measure(contest: &mut Contest<'_>) -> Result<Table, BenchError> {
     let ours = of_ours(contest)?;
     let (peer, remark) = match contest.peer() {
         None => (Vec::new(), String::new()),
-        Some(peer) => of_peer(contest, &peer)?,
+        Some(peer) => of_peer(contest, &peer).unwrap_or_else(|error| {
+            contest.failed = true;
+            (Vec::new(), format!("peer: {error}"))
+        }),
     };
     contest.everybody()?;
     table.rows.push(both::cells(NAME, &ours, &peer, remark));

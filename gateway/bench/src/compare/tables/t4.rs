@@ -41,6 +41,12 @@ pub(crate) fn measure(contest: &mut Contest<'_>) -> Result<Table, BenchError> {
         ..Table::default()
     };
     for (count, name) in COUNTS.into_iter().filter(|(_, name)| contest.args.wants(name)) {
+        if !Idle::is_possible(count) {
+            let none = vec!["-".to_owned(); table.columns.len() - 2];
+            let remark = format!("not measured: needs {count} open files, see ulimit -Hn");
+            table.rows.push([vec![name.to_owned()], none, vec![remark]].concat());
+            continue;
+        }
         let class = contest.args.classes().first().copied().unwrap_or(contest.args.peer_durability);
         let ours = contest.ours(class, &["limits.max_connections=200000"])?;
         let (ours, mut remark) = attempt(contest, name, &ours, count);

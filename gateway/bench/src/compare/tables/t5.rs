@@ -122,14 +122,14 @@ fn fill(
     let memory = |side: &Side| side.pid.map(resident_bytes).transpose();
     let mut control = Control::open(&side.address)?;
     let before = memory(side)?;
-    let there = partitions(&mut control)?;
+    let earlier = partitions(&mut control)?;
     say(contest, "creating");
     let topics: Vec<String> = (0..count / EACH).map(|_| contest.topic()).collect();
     let start = monotonic_seconds();
     for topic in &topics {
         create(&mut control, topic, i32::try_from(EACH).unwrap_or(i32::MAX))?;
     }
-    let all = there + count;
+    let all = earlier + count;
     until(START_SECONDS, || expect(&side.address, all))?;
     found.created = Some(count as f64 / (monotonic_seconds() - start));
     let after = memory(side)?;
@@ -146,7 +146,9 @@ fn fill(
     found.metadata_ms = median(&asked);
     say(contest, "producing");
     let Some(topic) = topics.first() else { return Ok(()) };
-    let produce = words(&format!("--mode produce --record-size 1024 --topic {topic}"));
+    // It is there already: with this argument the load waits until all its partitions are served.
+    let there = format!("--create-topic --partitions {EACH}");
+    let produce = words(&format!("--mode produce {there} --record-size 1024 --topic {topic}"));
     let mut load = produce.clone();
     load.extend(timing(contest));
     let report = Generator::start(side, &load, contest.cores, &contest.dir)?.finish()?;
