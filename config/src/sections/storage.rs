@@ -32,7 +32,7 @@ section! {
         /// How many writes may be on their way to the disk at the same time.
         writes_in_flight: u32 = 4, in 1 => 16;
         /// Memory for the newest part of the log; reads of it never touch the disk. Old parts that are being read may use
-        /// a quarter of it more.
+        /// three quarters of it more.
         cache_bytes: ByteSize = ByteSize::mib(128), in ByteSize::mib(1) => ByteSize::gib(16 * 1024);
         /// Write past the page cache where the file system can (O_DIRECT). Off, writes go through the page cache.
         direct_io: bool = true;
