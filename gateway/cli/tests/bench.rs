@@ -69,10 +69,14 @@ fn every_mode_counts_what_it_verifies() {
     let metadata = report(&gateway, "-t closed -m metadata -c 4 --connections 2");
     assert_eq!((&metadata["requests"], &metadata["latency_us"]["count"]), (&2000.into(), &2000.into()));
 
-    for extra in ["", "--compression zstd --records-per-batch 5 --linger-ms 3 --idempotent --key-pattern random"] {
+    for extra in
+        ["", "--compression zstd --records-per-batch 5 --linger-ms 3 --idempotent --key-pattern random"]
+    {
         let round_trip = report(
             &gateway,
-            &format!("-t trip -p 2 --create-topic -m round-trip --rate-limit 10000 -s 200 --validate {extra}"),
+            &format!(
+                "-t trip -p 2 --create-topic -m round-trip --rate-limit 10000 -s 200 --validate {extra}"
+            ),
         );
         assert_verified(&round_trip, 2000);
         assert_eq!(round_trip["latency_us"]["count"], 2000);
@@ -85,7 +89,10 @@ fn batches_of_every_kind_are_read_back() {
     let gateway = started(directory.path());
     for (topic, arguments) in [
         ("idempotent", "--idempotent --connections 3 --key-pattern sequential --payload-pattern text"),
-        ("many", "-p 7 --partitions-per-request 3 --records-per-batch 11 --payload-pattern json --connections 2"),
+        (
+            "many",
+            "-p 7 --partitions-per-request 3 --records-per-batch 11 --payload-pattern json --connections 2",
+        ),
         ("rate", "--rate-limit 20000 --linger-ms 2 --records-per-batch 50 --payload-pattern zero --acks 1"),
         ("gzip", "--compression gzip --payload-pattern text --idempotent"),
         ("snappy", "--compression snappy --payload-pattern json"),
