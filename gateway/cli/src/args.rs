@@ -43,7 +43,7 @@ pub(crate) enum Command {
     #[command(subcommand)]
     Log(LogCommand),
     /// Put load on any Kafka-compatible broker and measure it.
-    Bench(BenchCommand),
+    Bench(Box<BenchCommand>),
 }
 
 /// The load generator. It needs no settings of a gateway.

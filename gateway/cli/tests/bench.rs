@@ -1,4 +1,5 @@
 //! The load generator against a gateway: every mode, with everything that was acknowledged read back.
+#![expect(clippy::unwrap_used, reason = "a helper of tests that fails ends its test")]
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
