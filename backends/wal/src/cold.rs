@@ -4,7 +4,7 @@ use std::iter;
 use std::ops::Range;
 use std::sync::Arc;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use chronik_backend::{DataRef, ReadError};
 
 use crate::disk::Access;
@@ -53,23 +53,17 @@ pub(crate) fn expect(log: &Arc<Log>, workers: &Workers, spans: &[DataRef]) {
 /// A span out of the windows that it lies in; `None` when it should be read alone.
 async fn through_windows(log: &Arc<Log>, workers: &Workers, data: DataRef) -> Option<Bytes> {
     let mut bytes: Option<Bytes> = None;
-    let mut joined = BytesMut::new();
     for Part { window, wanted: part } in parts(log, data)? {
         let start = window.start;
         let content = ask(log, workers, window, part.end - part.start).await?;
         let from = usize::try_from(part.start - start).ok()?;
         let to = usize::try_from(part.end - start).ok()?;
         let piece = (to <= content.len()).then(|| content.slice(from..to))?;
-        match bytes.take() {
-            None => bytes = Some(piece),
+        bytes = Some(match bytes {
+            None => piece,
             // Few spans lie across an edge, and those are copied.
-            Some(before) => {
-                joined.reserve(before.len() + piece.len());
-                joined.extend_from_slice(&before);
-                joined.extend_from_slice(&piece);
-                bytes = Some(joined.split().freeze());
-            }
-        }
+            Some(before) => Bytes::from([before, piece].concat()),
+        });
     }
     bytes
 }

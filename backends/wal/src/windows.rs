@@ -10,7 +10,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use parking_lot::Mutex;
+use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::watch;
 
 /// Length of a window; it starts at a multiple of it, or where its segment starts.
@@ -76,7 +76,7 @@ pub(crate) fn window_of(at: u64) -> u64 {
 }
 
 impl Windows {
-    /// Holds at most `limit` bytes.
+    /// Holds at most `limit` bytes, and always the last window.
     pub(crate) fn new(limit: u64) -> Self {
         Self { limit, state: Mutex::default() }
     }
@@ -91,26 +91,27 @@ impl Windows {
         if !state.is_worthwhile(window.start, len) {
             return Source::Alone;
         }
-        let (content, receiver) = watch::channel(None);
-        let gone = state.insert(window.clone(), receiver, len, self.limit);
-        drop(state);
-        // Giving memory back takes time, which nobody needs to wait for.
-        drop(gone);
-        Source::Read(Loading { windows: Arc::clone(self), extent: window, content: Some(content) })
+        Source::Read(self.begin(state, window, len))
     }
 
     /// Asks for a window of which `len` bytes will be wanted soon; the duty to read it, if it is worth that and nobody has
     /// it yet.
     pub(crate) fn expect(self: &Arc<Self>, window: Range<u64>, len: u64) -> Option<Loading> {
-        let mut state = self.state.lock();
+        let state = self.state.lock();
         if len < WORTHWHILE_BYTES || state.held.contains_key(&window.start) {
             return None;
         }
+        Some(self.begin(state, window, 0))
+    }
+
+    /// Makes room for a window of which `asked` bytes are wanted now.
+    fn begin(self: &Arc<Self>, mut state: MutexGuard<'_, State>, window: Range<u64>, asked: u64) -> Loading {
         let (content, receiver) = watch::channel(None);
-        let gone = state.insert(window.clone(), receiver, 0, self.limit);
+        let gone = state.insert(window.clone(), receiver, asked, self.limit);
         drop(state);
+        // Giving memory back takes time, which nobody needs to wait for.
         drop(gone);
-        Some(Loading { windows: Arc::clone(self), extent: window, content: Some(content) })
+        Loading { windows: Arc::clone(self), extent: window, content: Some(content) }
     }
 
     /// Forgets all windows before a position.
@@ -127,7 +128,7 @@ impl Windows {
         self.state.lock().bytes
     }
 
-    /// The most bytes held.
+    /// The most bytes held, when that is more than one window.
     pub(crate) fn limit(&self) -> u64 {
         self.limit
     }
