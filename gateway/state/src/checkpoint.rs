@@ -3,14 +3,16 @@
 //! ```text
 //! offset  width  field
 //!      0      8  magic, `CHKSTATE`
-//!      8      2  format version, u16: 1
+//!      8      2  format version, u16: 2
 //!     10      8  length of the body, u64
 //!     18      n  body
 //! 18 + n      8  CRC-64/NVME of all bytes before
 //! ```
 //!
 //! The body is, one after the other: optional position u64 of the last entry applied, cluster, next producer id i64,
-//! broker configs, topics; the layout of each stands with its type. Everything has one order, so that equal states have
+//! broker configs, topics; then, since version 2, sections, each a tag u8 and its content, in the order of their tags:
+//! 1 groups. The layout of each stands with its type. A section of nothing is left out, so that a state without anything
+//! in it has the bytes, and the hash, that an earlier program gave it: replaying a journal with hashes of then finds them right. Everything has one order, so that equal states have
 //! equal bytes. Integers are little-endian.
 
 use crc_fast::{CrcAlgorithm, checksum};
@@ -18,6 +20,7 @@ use crc_fast::{CrcAlgorithm, checksum};
 use crate::cluster::Cluster;
 use crate::codec::{DecodeError, Reader, Writer};
 use crate::configs::BrokerConfigs;
+use crate::groups::Groups;
 use crate::invariants;
 use crate::partitions::Partition;
 use crate::producers::ProducerIds;
@@ -25,10 +28,15 @@ use crate::state::State;
 use crate::topics::Topics;
 
 /// The format version that [`State::encode`] writes, and the newest that [`State::decode`] reads.
-pub const CHECKPOINT_VERSION: u16 = 1;
+pub const CHECKPOINT_VERSION: u16 = 2;
 
 const MAGIC: &[u8; 8] = b"CHKSTATE";
 const CHECKSUM_BYTES: usize = 8;
+
+/// Persisted tags, never reused.
+mod section {
+    pub(super) const GROUPS: u8 = 1;
+}
 
 impl State {
     /// The bytes of a checkpoint.
@@ -56,7 +64,7 @@ impl State {
             return Err(DecodeError::NotACheckpoint);
         }
         let version = r.u16("checkpoint version")?;
-        if version != CHECKPOINT_VERSION {
+        if !(1..=CHECKPOINT_VERSION).contains(&version) {
             let known = CHECKPOINT_VERSION;
             return Err(DecodeError::UnknownVersion { what: "the checkpoint", found: version, known });
         }
@@ -72,7 +80,7 @@ impl State {
         if stored != computed {
             return Err(DecodeError::Checksum { stored, computed });
         }
-        Self::read_body(body)
+        Self::read_body(version, body)
     }
 
     /// A hash of the state: equal for equal states, whichever way they came about.
@@ -90,21 +98,49 @@ impl State {
         self.producer_ids.write(&mut w);
         self.broker_configs.write(&mut w);
         self.topics.write(&mut w);
+        if !self.groups.is_empty() {
+            w.u8(section::GROUPS);
+            self.groups.write(&mut w);
+        }
         w.into_bytes()
     }
 
-    fn read_body(body: &[u8]) -> Result<Self, DecodeError> {
+    fn read_body(version: u16, body: &[u8]) -> Result<Self, DecodeError> {
         let mut r = Reader::new(body);
-        let state = Self {
+        let mut state = Self {
             applied: r.optional("applied position", |r| r.u64("applied position"))?,
             cluster: Cluster::read(&mut r)?,
             producer_ids: ProducerIds::read(&mut r)?,
             broker_configs: BrokerConfigs::read(&mut r)?,
             topics: Topics::read(&mut r)?,
+            groups: Groups::default(),
         };
+        if version >= 2 {
+            state.read_sections(&mut r)?;
+        }
         r.finish()?;
         invariants::check(&state)
             .map_err(|broken| DecodeError::Invalid { field: "state", reason: broken.to_string() })?;
         Ok(state)
+    }
+
+    fn read_sections(&mut self, r: &mut Reader<'_>) -> Result<(), DecodeError> {
+        let mut last = 0;
+        while !r.is_empty() {
+            let tag = r.u8("section")?;
+            match tag {
+                _ if tag <= last => {
+                    let reason = format!("section {tag} comes after section {last}");
+                    return Err(DecodeError::Invalid { field: "section", reason });
+                }
+                section::GROUPS => self.groups = Groups::read(r)?,
+                _ => {
+                    let reason = format!("{tag} does not exist in format version {CHECKPOINT_VERSION}");
+                    return Err(DecodeError::Invalid { field: "section", reason });
+                }
+            }
+            last = tag;
+        }
+        Ok(())
     }
 }

@@ -128,6 +128,11 @@ impl Writer {
         self.raw(text.as_bytes());
     }
 
+    pub(crate) fn bytes(&mut self, bytes: &[u8]) {
+        self.count(bytes.len());
+        self.raw(bytes);
+    }
+
     pub(crate) fn optional<T>(&mut self, value: Option<T>, write: impl FnOnce(&mut Self, T)) {
         self.u8(u8::from(value.is_some()));
         if let Some(value) = value {
@@ -161,6 +166,11 @@ pub(crate) struct Reader<'a>(&'a [u8]);
 impl<'a> Reader<'a> {
     pub(crate) fn new(bytes: &'a [u8]) -> Self {
         Self(bytes)
+    }
+
+    /// Whether nothing is left.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
     }
 
     /// Refuses what is left.
@@ -222,11 +232,15 @@ impl<'a> Reader<'a> {
         self.i64(field).map(Offset::new)
     }
 
-    pub(crate) fn text(&mut self, field: &'static str) -> Result<&'a str, DecodeError> {
+    pub(crate) fn bytes(&mut self, field: &'static str) -> Result<&'a [u8], DecodeError> {
         let length = self.u32(field)?;
         let length = usize::try_from(length).map_err(|_| self.truncated(field, length.into()))?;
-        let bytes = self.raw(field, length)?;
-        std::str::from_utf8(bytes).map_err(|error| DecodeError::Invalid { field, reason: error.to_string() })
+        self.raw(field, length)
+    }
+
+    pub(crate) fn text(&mut self, field: &'static str) -> Result<&'a str, DecodeError> {
+        std::str::from_utf8(self.bytes(field)?)
+            .map_err(|error| DecodeError::Invalid { field, reason: error.to_string() })
     }
 
     pub(crate) fn topic_name(&mut self, field: &'static str) -> Result<TopicName, DecodeError> {

@@ -16,6 +16,7 @@ use chronik_types::{ClusterId, Offset, TimestampMs, TopicId, TopicPartition};
 use crate::cluster::CheckHash;
 use crate::codec::{DecodeError, Reader, Writer};
 use crate::configs::AlterConfigs;
+use crate::groups::CommitOffsets;
 use crate::partitions::AppendedBatch;
 use crate::topics::{CreatePartitions, CreateTopic};
 
@@ -64,6 +65,8 @@ pub enum Change {
     },
     /// Gateways compare their states.
     CheckHash(CheckHash),
+    /// Offsets are committed for a group.
+    CommitOffsets(CommitOffsets),
 }
 
 /// Persisted ordinals, never reused.
@@ -78,6 +81,7 @@ mod kind {
     pub(super) const EXPIRE_PRODUCERS: u8 = 8;
     pub(super) const NAME_CLUSTER: u8 = 9;
     pub(super) const CHECK_HASH: u8 = 10;
+    pub(super) const COMMIT_OFFSETS: u8 = 11;
 }
 
 impl Entry {
@@ -140,6 +144,7 @@ impl Change {
             Self::ExpireProducers { .. } => kind::EXPIRE_PRODUCERS,
             Self::NameCluster { .. } => kind::NAME_CLUSTER,
             Self::CheckHash(_) => kind::CHECK_HASH,
+            Self::CommitOffsets(_) => kind::COMMIT_OFFSETS,
         }
     }
 
@@ -157,6 +162,7 @@ impl Change {
             Self::ExpireProducers { .. } => "expire producers",
             Self::NameCluster { .. } => "name cluster",
             Self::CheckHash(_) => "check hash",
+            Self::CommitOffsets(_) => "commit offsets",
         }
     }
 
@@ -181,6 +187,7 @@ impl Change {
             Self::ExpireProducers { inactive_before } => w.i64(inactive_before.get()),
             Self::NameCluster { cluster_id } => w.text(cluster_id.as_str()),
             Self::CheckHash(check) => check.write(w),
+            Self::CommitOffsets(commit) => commit.write(w),
         }
     }
 
@@ -202,6 +209,7 @@ impl Change {
             }
             kind::NAME_CLUSTER => Self::NameCluster { cluster_id: ClusterId::new(r.text("cluster id")?) },
             kind::CHECK_HASH => Self::CheckHash(CheckHash::read(r)?),
+            kind::COMMIT_OFFSETS => Self::CommitOffsets(CommitOffsets::read(r)?),
             kind => return Err(DecodeError::UnknownKind { kind, version: ENTRY_VERSION }),
         })
     }

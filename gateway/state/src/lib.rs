@@ -6,7 +6,7 @@
 //! of batches lie is known to the broker core.
 //!
 //! One file for each concern, with its changes, their layout and their rules: `topics`, `partitions`, `producers`,
-//! `configs`, `cluster`. `entry` and `checkpoint` hold the two persisted forms. Read `entry` first, then `state`.
+//! `configs`, `cluster`, `groups`. `entry` and `checkpoint` hold the two persisted forms. Read `entry` first, then `state`.
 #![warn(clippy::indexing_slicing)]
 
 mod checkpoint;
@@ -14,6 +14,7 @@ mod cluster;
 mod codec;
 mod configs;
 mod entry;
+mod groups;
 mod invariants;
 mod memory;
 mod outcome;
@@ -28,6 +29,10 @@ pub use cluster::{CheckHash, Diverged, HashAt};
 pub use codec::DecodeError;
 pub use configs::{AlterConfigs, ConfigChange, ConfigResource, Configs};
 pub use entry::{Change, ENTRY_VERSION, Entry};
+pub use groups::{
+    ClassicGroup, ClassicMember, CommitOffsets, CommittedOffset, Committer, Group, GroupBody, GroupError,
+    Offsets,
+};
 pub use outcome::Outcome;
 pub use partitions::{AppendedBatch, Partition, Placed};
 pub use producers::{BatchSpan, Producer, ProducerBatch};

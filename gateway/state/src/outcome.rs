@@ -4,6 +4,7 @@ use chronik_types::{ClusterId, Offset, ProducerId};
 
 use crate::Rejection;
 use crate::cluster::Diverged;
+use crate::groups::GroupError;
 use crate::partitions::Placed;
 use crate::topics::DeletedTopic;
 
@@ -32,4 +33,6 @@ pub enum Outcome {
     ClusterNamed(ClusterId),
     /// Of [`crate::Change::CheckHash`]. On an error this gateway must stop.
     HashChecked(Result<(), Diverged>),
+    /// Of [`crate::Change::CommitOffsets`].
+    OffsetsCommitted(Result<(), GroupError>),
 }

@@ -1,15 +1,16 @@
 //! The state: what all gateways agree on, and how an entry changes it.
 
-use chronik_types::{ClusterId, NodeId, TimestampMs, TopicId, TopicPartition};
+use chronik_types::{ClusterId, GroupId, NodeId, TimestampMs, TopicId, TopicPartition};
 
 use crate::Rejection;
 use crate::cluster::{CheckHash, Cluster, HashAt};
 use crate::configs::{AlterConfigs, BrokerConfigs, ConfigResource, Configs};
 use crate::entry::{Change, Entry};
+use crate::groups::{Group, Groups};
 use crate::outcome::Outcome;
 use crate::partitions::Partition;
 use crate::producers::ProducerIds;
-use crate::topics::{CreatePartitions, CreateTopic, Topic, Topics};
+use crate::topics::{CreatePartitions, CreateTopic, DeletedTopic, Topic, Topics};
 
 /// Everything that follows from the entries of a journal, in their order.
 ///
@@ -22,6 +23,7 @@ pub struct State {
     pub(crate) producer_ids: ProducerIds,
     pub(crate) broker_configs: BrokerConfigs,
     pub(crate) topics: Topics,
+    pub(crate) groups: Groups,
 }
 
 impl State {
@@ -45,7 +47,7 @@ impl State {
                     .collect(),
             ),
             Change::CreateTopic(create) => Outcome::TopicCreated(self.topics.create(create)),
-            Change::DeleteTopic { topic_id } => Outcome::TopicDeleted(self.topics.delete(*topic_id)),
+            Change::DeleteTopic { topic_id } => Outcome::TopicDeleted(self.delete_topic(*topic_id)),
             Change::CreatePartitions(create) => {
                 Outcome::PartitionsCreated(self.topics.create_partitions(create))
             }
@@ -62,9 +64,18 @@ impl State {
             }
             Change::NameCluster { cluster_id } => Outcome::ClusterNamed(self.cluster.name(cluster_id)),
             Change::CheckHash(check) => self.check_hash(position, *check),
+            Change::CommitOffsets(commit) => {
+                Outcome::OffsetsCommitted(self.groups.commit(entry.time, commit))
+            }
         };
         self.applied = Some(position);
         outcome
+    }
+
+    fn delete_topic(&mut self, id: TopicId) -> Result<DeletedTopic, Rejection> {
+        let deleted = self.topics.delete(id)?;
+        self.groups.forget_topic(id);
+        Ok(deleted)
     }
 
     fn alter_configs(&mut self, alter: &AlterConfigs) -> Result<(), Rejection> {
@@ -140,6 +151,17 @@ impl State {
     #[must_use]
     pub const fn partition_count(&self) -> u64 {
         self.topics.partitions()
+    }
+
+    /// The group of that name.
+    #[must_use]
+    pub fn group(&self, id: &str) -> Option<&Group> {
+        self.groups.get(id)
+    }
+
+    /// All groups in the order of their names.
+    pub fn groups(&self) -> impl Iterator<Item = (&GroupId, &Group)> {
+        self.groups.iter()
     }
 
     /// Dynamic configs that hold for all brokers.

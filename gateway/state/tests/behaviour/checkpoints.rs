@@ -44,9 +44,9 @@ fn says_what_is_wrong() {
     let bytes = lived().state.encode();
     assert_eq!(State::decode(b"hello"), Err(DecodeError::NotACheckpoint));
     let mut later = bytes.clone();
-    later[8] = 2;
+    later[8] = 3;
     let refused = State::decode(&later).unwrap_err();
-    assert_eq!(refused, DecodeError::UnknownVersion { what: "the checkpoint", found: 2, known: 1 });
+    assert_eq!(refused, DecodeError::UnknownVersion { what: "the checkpoint", found: 3, known: 2 });
     let mut damaged = bytes.clone();
     damaged[40] ^= 1;
     assert!(matches!(State::decode(&damaged), Err(DecodeError::Checksum { .. })));

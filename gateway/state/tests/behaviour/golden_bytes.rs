@@ -79,7 +79,7 @@ fn entries_of_version_1_are_read_and_written() {
 }
 
 #[test]
-fn a_checkpoint_of_version_1_is_read_and_written() {
+fn a_checkpoint_of_version_1_is_read() {
     let mut life = Life::default();
     for (change, _) in goldens() {
         life.apply(change);
@@ -88,7 +88,10 @@ fn a_checkpoint_of_version_1_is_read_and_written() {
     life.append(idempotent(2, 17, 3)).unwrap();
     let read = State::decode(&unhex(CHECKPOINT)).unwrap();
     assert_eq!(read, life.state);
-    assert_eq!(hex(&life.state.encode()), hex(&unhex(CHECKPOINT)));
+    // What it has nothing of takes no bytes: only the version and the checksum differ.
+    assert_eq!(read.hash(), life.state.hash());
+    let (then, now) = (unhex(CHECKPOINT), life.state.encode());
+    assert_eq!((then.len(), &then[10..then.len() - 8]), (now.len(), &now[10..now.len() - 8]));
 }
 
 const APPEND: &str = "

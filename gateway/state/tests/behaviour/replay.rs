@@ -82,11 +82,13 @@ proptest! {
                 Outcome::Appended(results) => {
                     results.iter().all(|result| result.as_ref().map_or(true, |placed| placed.duplicate_of.is_some()))
                 }
+                Outcome::OffsetsCommitted(result) => result.is_err(),
                 Outcome::LogStartAdvanced(results) => results.iter().all(Result::is_err),
                 Outcome::AlreadyApplied | Outcome::ProducersExpired(_) | Outcome::ClusterNamed(_) | Outcome::HashChecked(_) => false,
             };
             if refused {
                 prop_assert!(state.topics().eq(before.topics()));
+                prop_assert!(state.groups().eq(before.groups()));
                 prop_assert_eq!(state.default_broker_configs(), before.default_broker_configs());
             }
         }

@@ -1,0 +1,212 @@
+//! Committed offsets, and those that wait for the end of a transaction.
+//!
+//! Offsets belong to topics by their ids: a topic that is deleted takes them along, and one that is made again under the
+//! same name has none.
+
+use std::collections::BTreeMap;
+
+use chronik_types::{
+    GroupId, GroupInstanceId, LeaderEpoch, MemberId, Offset, ProducerId, TimestampMs, TopicId, TopicPartition,
+};
+
+use crate::codec::{DecodeError, Reader, Writer};
+
+/// Who commits.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Committer {
+    /// A client that is no member, such as one that assigns partitions by hand. The group must not have members.
+    Anyone,
+    /// A member.
+    Member {
+        /// Its id.
+        member_id: MemberId,
+        /// Set for a static member.
+        instance_id: Option<GroupInstanceId>,
+        /// The generation it is in, or its epoch in the consumer protocol.
+        generation: i32,
+    },
+}
+
+/// Offsets are committed for a group.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CommitOffsets {
+    /// The group.
+    pub group_id: GroupId,
+    /// Who commits.
+    pub committer: Committer,
+    /// Where it got to in each partition.
+    pub offsets: Vec<(TopicPartition, CommittedOffset)>,
+}
+
+/// An offset as it was committed. When that was, the entry says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CommittedOffset {
+    /// The offset of the next record to be read.
+    pub offset: Offset,
+    /// The leader epoch of the last record read; [`LeaderEpoch::NONE`] when the client did not say.
+    pub leader_epoch: LeaderEpoch,
+    /// What the client wants to remember.
+    pub metadata: Box<str>,
+    /// When it was committed, by the clock of the gateway that proposed it.
+    pub committed_at: TimestampMs,
+    /// When it expires, for a client that said so (OffsetCommit 2 to 4).
+    pub expires_at: Option<TimestampMs>,
+}
+
+/// The offsets of one group.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Offsets {
+    committed: BTreeMap<TopicPartition, CommittedOffset>,
+    /// By the producer of an open transaction.
+    kept_back: BTreeMap<ProducerId, BTreeMap<TopicPartition, CommittedOffset>>,
+}
+
+impl Offsets {
+    /// The committed offset of a partition.
+    #[must_use]
+    pub fn get(&self, at: TopicPartition) -> Option<&CommittedOffset> {
+        self.committed.get(&at)
+    }
+
+    /// All committed offsets, in the order of their partitions.
+    pub fn iter(&self) -> impl Iterator<Item = (TopicPartition, &CommittedOffset)> {
+        self.committed.iter().map(|(at, offset)| (*at, offset))
+    }
+
+    /// Whether nothing is committed, and nothing waits for the end of a transaction.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.committed.is_empty() && self.kept_back.is_empty()
+    }
+
+    /// Whether an open transaction has an offset for that partition (`require_stable` of OffsetFetch, KIP-447).
+    #[must_use]
+    pub fn is_unstable(&self, at: TopicPartition) -> bool {
+        self.kept_back.values().any(|offsets| offsets.contains_key(&at))
+    }
+
+    pub(super) fn commit(&mut self, time: TimestampMs, offsets: &[(TopicPartition, CommittedOffset)]) {
+        let committed = offsets.iter().map(|(at, offset)| (*at, offset.clone().at_time(time)));
+        self.committed.extend(committed);
+    }
+
+    pub(super) fn keep_back(
+        &mut self,
+        time: TimestampMs,
+        producer_id: ProducerId,
+        offsets: &[(TopicPartition, CommittedOffset)],
+    ) {
+        let kept = offsets.iter().map(|(at, offset)| (*at, offset.clone().at_time(time)));
+        self.kept_back.entry(producer_id).or_default().extend(kept);
+    }
+
+    pub(super) fn end_transaction(&mut self, producer_id: ProducerId, committed: bool) {
+        if let Some(offsets) = self.kept_back.remove(&producer_id)
+            && committed
+        {
+            self.committed.extend(offsets);
+        }
+    }
+
+    pub(super) fn forget_topic(&mut self, topic_id: TopicId) {
+        self.committed.retain(|at, _| at.topic_id != topic_id);
+        self.kept_back.values_mut().for_each(|offsets| offsets.retain(|at, _| at.topic_id != topic_id));
+    }
+
+    /// Layout: committed offsets (count u32, each partition and [`CommittedOffset::write`]), then count u32 of producers,
+    /// each id i64 and its offsets in the same form.
+    pub(super) fn write(&self, w: &mut Writer) {
+        write_offsets(w, self.committed.iter());
+        w.count(self.kept_back.len());
+        for (producer, offsets) in &self.kept_back {
+            w.i64(producer.get());
+            write_offsets(w, offsets.iter());
+        }
+    }
+
+    pub(super) fn read(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        let committed = read_offsets(r)?.into_iter().collect();
+        let kept_back = r.list("producers with offsets", 12, |r| {
+            let producer = ProducerId::new(r.i64("producer id")?);
+            Ok((producer, read_offsets(r)?.into_iter().collect()))
+        })?;
+        Ok(Self { committed, kept_back: kept_back.into_iter().collect() })
+    }
+}
+
+impl CommittedOffset {
+    /// Bytes of an encoded offset with its partition, at least.
+    const ENCODED_BYTES: usize = 45;
+
+    fn at_time(mut self, time: TimestampMs) -> Self {
+        self.committed_at = time;
+        self
+    }
+
+    /// Layout: offset i64, leader epoch i32, metadata text, committed at i64, optional expires at i64.
+    fn write(&self, w: &mut Writer) {
+        w.i64(self.offset.get());
+        w.i32(self.leader_epoch.get());
+        w.text(&self.metadata);
+        w.i64(self.committed_at.get());
+        w.optional(self.expires_at, |w, time| w.i64(time.get()));
+    }
+
+    fn read(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        Ok(Self {
+            offset: r.offset("committed offset")?,
+            leader_epoch: LeaderEpoch::new(r.i32("committed leader epoch")?),
+            metadata: r.text("offset metadata")?.into(),
+            committed_at: r.timestamp("committed at")?,
+            expires_at: r.optional("expires at", |r| r.timestamp("expires at"))?,
+        })
+    }
+}
+
+impl CommitOffsets {
+    /// Layout: group id text, optional committer (member id text, optional instance id text, generation i32), count u32 of
+    /// offsets, each partition and [`CommittedOffset::write`].
+    pub(crate) fn write(&self, w: &mut Writer) {
+        w.text(self.group_id.as_str());
+        match &self.committer {
+            Committer::Anyone => w.u8(0),
+            Committer::Member { member_id, instance_id, generation } => {
+                w.u8(1);
+                w.text(member_id.as_str());
+                w.optional(instance_id.as_ref(), |w, id| w.text(id.as_str()));
+                w.i32(*generation);
+            }
+        }
+        write_offsets(w, self.offsets.iter().map(|(at, offset)| (at, offset)));
+    }
+
+    pub(crate) fn read(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        let group_id = GroupId::new(r.text("group id")?);
+        let member = r.optional("committer", |r| {
+            Ok(Committer::Member {
+                member_id: MemberId::new(r.text("member id")?),
+                instance_id: r
+                    .optional("instance id", |r| r.text("instance id").map(GroupInstanceId::new))?,
+                generation: r.i32("generation")?,
+            })
+        })?;
+        Ok(Self { group_id, committer: member.unwrap_or(Committer::Anyone), offsets: read_offsets(r)? })
+    }
+}
+
+fn write_offsets<'a>(
+    w: &mut Writer,
+    offsets: impl ExactSizeIterator<Item = (&'a TopicPartition, &'a CommittedOffset)>,
+) {
+    w.count(offsets.len());
+    for (at, offset) in offsets {
+        w.topic_partition(*at);
+        offset.write(w);
+    }
+}
+
+fn read_offsets(r: &mut Reader<'_>) -> Result<Vec<(TopicPartition, CommittedOffset)>, DecodeError> {
+    r.list("offsets", CommittedOffset::ENCODED_BYTES, |r| {
+        Ok((r.topic_partition("offset partition")?, CommittedOffset::read(r)?))
+    })
+}
