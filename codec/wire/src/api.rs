@@ -1,9 +1,9 @@
 //! The one table of supported APIs.
 //!
 //! ApiVersions is answered from it, the request header is parsed with it, and the dispatcher checks against it. An API
-//! or version that is not here does not exist. Adding one takes a line here and a shape in `wellformed/requests.rs`.
+//! or version that is not here does not exist. Adding one takes a line here and a shape in `wellformed/requests`.
 
-use crate::wellformed::requests;
+use crate::wellformed::requests::{self, groups, transactions};
 use crate::wellformed::shape::Shape;
 
 /// What is supported of one API, and under which conditions.
@@ -66,14 +66,21 @@ pub fn lookup(key: i16) -> Option<&'static Api> {
 /// flexible, and a version that is not supported is answered instead of closing the connection (KIP-511).
 pub const API_VERSIONS: i16 = 18;
 
-/// Requests without arrays: a few strings at most.
+/// Requests without arrays, or with filters alone: a few strings at most.
 const SMALL: Option<usize> = Some(128 * 1024);
 /// Requests that name topics, partitions or configs: room for hundreds of thousands of them.
 const LARGE: Option<usize> = Some(16 * 1024 * 1024);
 /// Requests that name what is only looked at, and are answered with more bytes than they have: room for tens of thousands.
 const MEDIUM: Option<usize> = Some(2 * 1024 * 1024);
+/// Requests that carry what the members of a group subscribe to or are assigned. A broker keeps that of all members in
+/// one record, which Kafka holds to 1 MiB by default (`max.message.bytes` of `__consumer_offsets`, compressed): this is
+/// room for a million partitions.
+const GROUP: Option<usize> = Some(4 * 1024 * 1024);
 /// Requests that carry records: only the listener's limit holds.
 const RECORDS: Option<usize> = None;
+
+/// No version has compact lengths.
+const NEVER: i16 = i16::MAX;
 
 const fn api(
     key: i16,
@@ -105,26 +112,46 @@ const fn produce() -> Api {
 }
 
 #[rustfmt::skip]
-static APIS: [Api; 21] = [
+static APIS: [Api; 41] = [
     produce(),
     api(1, "Fetch", (4, 18), 12, LARGE, &requests::FETCH),
     api(2, "ListOffsets", (1, 10), 6, LARGE, &requests::LIST_OFFSETS),
     api(3, "Metadata", (0, 13), 9, LARGE, &requests::METADATA),
+    api(8, "OffsetCommit", (2, 9), 8, LARGE, &groups::OFFSET_COMMIT),
+    api(9, "OffsetFetch", (1, 9), 6, MEDIUM, &groups::OFFSET_FETCH),
+    api(10, "FindCoordinator", (0, 6), 3, MEDIUM, &groups::FIND_COORDINATOR),
+    api(11, "JoinGroup", (0, 9), 6, GROUP, &groups::JOIN_GROUP),
+    api(12, "Heartbeat", (0, 4), 4, SMALL, &groups::HEARTBEAT),
+    api(13, "LeaveGroup", (0, 5), 4, MEDIUM, &groups::LEAVE_GROUP),
+    api(14, "SyncGroup", (0, 5), 4, GROUP, &groups::SYNC_GROUP),
+    api(15, "DescribeGroups", (0, 6), 5, MEDIUM, &groups::DESCRIBE_GROUPS),
+    api(16, "ListGroups", (0, 5), 3, SMALL, &groups::LIST_GROUPS),
     api(API_VERSIONS, "ApiVersions", (0, 4), 3, SMALL, &requests::API_VERSIONS),
     api(19, "CreateTopics", (2, 7), 5, LARGE, &requests::CREATE_TOPICS),
     api(20, "DeleteTopics", (1, 6), 4, LARGE, &requests::DELETE_TOPICS),
     api(21, "DeleteRecords", (0, 2), 2, LARGE, &requests::DELETE_RECORDS),
     api(22, "InitProducerId", (0, 5), 2, SMALL, &requests::INIT_PRODUCER_ID),
     api(23, "OffsetForLeaderEpoch", (2, 4), 4, LARGE, &requests::OFFSET_FOR_LEADER_EPOCH),
+    api(24, "AddPartitionsToTxn", (0, 5), 3, LARGE, &transactions::ADD_PARTITIONS_TO_TXN),
+    api(25, "AddOffsetsToTxn", (0, 4), 3, SMALL, &transactions::ADD_OFFSETS_TO_TXN),
+    api(26, "EndTxn", (0, 5), 3, SMALL, &transactions::END_TXN),
+    api(27, "WriteTxnMarkers", (1, 1), 1, LARGE, &transactions::WRITE_TXN_MARKERS),
+    api(28, "TxnOffsetCommit", (0, 5), 3, LARGE, &transactions::TXN_OFFSET_COMMIT),
     api(32, "DescribeConfigs", (1, 4), 4, MEDIUM, &requests::DESCRIBE_CONFIGS),
     api(33, "AlterConfigs", (0, 2), 2, LARGE, &requests::ALTER_CONFIGS),
     api(35, "DescribeLogDirs", (1, 4), 2, MEDIUM, &requests::DESCRIBE_LOG_DIRS),
     api(37, "CreatePartitions", (0, 3), 2, LARGE, &requests::CREATE_PARTITIONS),
+    api(42, "DeleteGroups", (0, 2), 2, MEDIUM, &groups::DELETE_GROUPS),
     api(43, "ElectLeaders", (0, 2), 2, MEDIUM, &requests::ELECT_LEADERS),
     api(44, "IncrementalAlterConfigs", (0, 1), 1, LARGE, &requests::INCREMENTAL_ALTER_CONFIGS),
     api(46, "ListPartitionReassignments", (0, 0), 0, MEDIUM, &requests::LIST_PARTITION_REASSIGNMENTS),
+    api(47, "OffsetDelete", (0, 0), NEVER, LARGE, &groups::OFFSET_DELETE),
     api(60, "DescribeCluster", (0, 2), 0, SMALL, &requests::DESCRIBE_CLUSTER),
     api(61, "DescribeProducers", (0, 0), 0, MEDIUM, &requests::DESCRIBE_PRODUCERS),
+    api(65, "DescribeTransactions", (0, 0), 0, MEDIUM, &transactions::DESCRIBE_TRANSACTIONS),
+    api(66, "ListTransactions", (0, 2), 0, MEDIUM, &transactions::LIST_TRANSACTIONS),
+    api(68, "ConsumerGroupHeartbeat", (0, 1), 0, GROUP, &groups::CONSUMER_GROUP_HEARTBEAT),
+    api(69, "ConsumerGroupDescribe", (0, 1), 0, MEDIUM, &groups::CONSUMER_GROUP_DESCRIBE),
     api(74, "ListConfigResources", (0, 1), 0, SMALL, &requests::LIST_CONFIG_RESOURCES),
     api(75, "DescribeTopicPartitions", (0, 0), 0, MEDIUM, &requests::DESCRIBE_TOPIC_PARTITIONS),
 ];

@@ -1,4 +1,5 @@
-//! The shapes of all requests in the API table, in the order of their keys.
+//! The shapes of all requests in the API table, in the order of their keys; those of [`groups`] and [`transactions`]
+//! in files of their own.
 //!
 //! Field for field these are the `*Request.json` files of Apache Kafka, for the versions that kafka-protocol decodes.
 //! The tests hold them against kafka-protocol in both directions.
@@ -29,6 +30,9 @@ macro_rules! shape {
         };
     };
 }
+
+pub(crate) mod groups;
+pub(crate) mod transactions;
 
 shape!(PRODUCE = produce::ProduceRequest {
     field("transactional_id", String).nullable_since(3),

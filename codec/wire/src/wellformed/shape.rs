@@ -45,6 +45,8 @@ pub(crate) enum Kind {
     String,
     /// A length and as many bytes of record batches.
     Records,
+    /// A length and as many bytes that mean something to clients alone.
+    Bytes,
     /// A struct in place; when nullable, with a byte in front that says whether it is there.
     Struct(&'static Shape),
     /// A count and as many elements.
@@ -101,7 +103,7 @@ impl Kind {
             Self::Int32 => 4,
             Self::Int64 => 8,
             Self::Uuid => 16,
-            Self::String | Self::Records => size_of::<bytes::Bytes>(),
+            Self::String | Self::Records | Self::Bytes => size_of::<bytes::Bytes>(),
             Self::Struct(shape) => shape.memory,
             Self::Array(_) => size_of::<Vec<u8>>(),
         }
@@ -116,8 +118,8 @@ impl Kind {
             Self::Int64 => 8,
             Self::Uuid => 16,
             Self::String if !flexible => 2,
-            Self::Records | Self::Array(_) if !flexible => 4,
-            Self::String | Self::Records | Self::Array(_) => 1,
+            Self::Records | Self::Bytes | Self::Array(_) if !flexible => 4,
+            Self::String | Self::Records | Self::Bytes | Self::Array(_) => 1,
             Self::Struct(_) if nullable => 1,
             Self::Struct(shape) => {
                 let present = shape.fields.iter().filter(|field| field.tag.is_none() && field.is_in(version));

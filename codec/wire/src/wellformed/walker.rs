@@ -64,7 +64,7 @@ impl<'a> Walker<'a> {
             Kind::Int64 => self.skip(8),
             Kind::Uuid => self.skip(16),
             Kind::String => self.walk_string(nullable),
-            Kind::Records => self.walk_records(nullable),
+            Kind::Records | Kind::Bytes => self.walk_bytes(nullable),
             Kind::Struct(shape) if nullable => self.walk_nullable_struct(shape),
             Kind::Struct(shape) => self.walk_struct(shape),
             Kind::Array(element) => self.walk_array(*element, nullable),
@@ -84,7 +84,7 @@ impl<'a> Walker<'a> {
         }
     }
 
-    fn walk_records(&mut self, nullable: bool) -> Walk {
+    fn walk_bytes(&mut self, nullable: bool) -> Walk {
         let prefix = self.at;
         let length = self.length()?;
         match Self::non_null(length, nullable, prefix)? {
@@ -164,7 +164,7 @@ impl<'a> Walker<'a> {
         Ok(())
     }
 
-    /// The length of records or the count of an array; `None` is null.
+    /// The length of bytes or the count of an array; `None` is null.
     fn length(&mut self) -> Walk<Option<usize>> {
         if self.flexible {
             return self.compact_length();

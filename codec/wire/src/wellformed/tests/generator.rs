@@ -70,7 +70,7 @@ impl Writer<'_> {
             Kind::Int64 => self.random(8),
             Kind::Uuid => self.random(16),
             Kind::String => self.string(null),
-            Kind::Records => self.records(null),
+            Kind::Records | Kind::Bytes => self.opaque(null),
             Kind::Struct(shape) if nullable => {
                 self.message.bytes.push(if null { 0xff } else { 1 });
                 if !null {
@@ -96,7 +96,7 @@ impl Writer<'_> {
         }
     }
 
-    fn records(&mut self, null: bool) {
+    fn opaque(&mut self, null: bool) {
         let length = self.small() * 40;
         self.length(LengthKind::Int32, (!null).then_some(length));
         if !null {
