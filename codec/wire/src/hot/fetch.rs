@@ -223,9 +223,19 @@ impl From<WirePartition> for FetchPartition {
     }
 }
 
+/// A transaction whose records a reader of committed ones leaves out: those of the producer from the first offset up to
+/// the marker that aborts them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AbortedTransaction {
+    /// The id of its producer.
+    pub producer_id: i64,
+    /// The offset of its first record in the partition.
+    pub first_offset: i64,
+}
+
 /// What was found in one partition, without the records.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct PartitionResponse {
+pub struct PartitionResponse<'a> {
     /// Its index.
     pub index: i32,
     /// The code of the error, or 0.
@@ -238,8 +248,8 @@ pub struct PartitionResponse {
     pub log_start_offset: i64,
     /// Where the client's log parts from this one: an epoch and its end. Told from version 12 on.
     pub diverging: Option<(i32, i64)>,
-    /// Whether there is a list of aborted transactions, which is empty, or null.
-    pub has_aborted_list: bool,
+    /// The aborted transactions among the records, by ascending first offset; null for a reader that sees all records.
+    pub aborted_transactions: Option<&'a [AbortedTransaction]>,
 }
 
 /// Writes a response: topics in order, after each of them its partitions. Records stay where they are.
@@ -287,7 +297,7 @@ impl FetchResponse {
 
     /// Adds a partition to the topic. Pieces below 1 KiB are copied, all others are shared; no pieces are no records (not
     /// null, which some clients do not expect).
-    pub fn partition(&mut self, partition: PartitionResponse, records: Vec<Bytes>) {
+    pub fn partition(&mut self, partition: PartitionResponse<'_>, records: Vec<Bytes>) {
         let output = &mut self.output;
         output.int32(partition.index);
         output.int16(partition.error_code);
@@ -296,7 +306,12 @@ impl FetchResponse {
         if self.version >= 5 {
             output.int64(partition.log_start_offset);
         }
-        output.length(partition.has_aborted_list.then_some(0));
+        output.length(partition.aborted_transactions.map(<[_]>::len));
+        for aborted in partition.aborted_transactions.unwrap_or_default() {
+            output.int64(aborted.producer_id);
+            output.int64(aborted.first_offset);
+            output.end_of_struct();
+        }
         if self.version >= 11 {
             // No preferred replica.
             output.int32(-1);

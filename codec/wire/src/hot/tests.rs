@@ -4,7 +4,9 @@
 use bytes::{Bytes, BytesMut};
 use chronik_types::{Entropy, TopicId};
 use kafka_protocol::messages::fetch_request::{FetchPartition, FetchTopic};
-use kafka_protocol::messages::fetch_response::{EpochEndOffset, FetchableTopicResponse, PartitionData};
+use kafka_protocol::messages::fetch_response::{
+    AbortedTransaction, EpochEndOffset, FetchableTopicResponse, PartitionData,
+};
 use kafka_protocol::messages::produce_request::{PartitionProduceData, TopicProduceData};
 use kafka_protocol::messages::produce_response::{PartitionProduceResponse, TopicProduceResponse};
 use kafka_protocol::messages::{self as wire, TopicName};
@@ -195,6 +197,12 @@ fn write_fetch(
         writer.topic(&topic.topic, id, topic.partitions.len());
         for partition in &topic.partitions {
             let diverging = &partition.diverging_epoch;
+            let aborted = |one: &AbortedTransaction| fetch::AbortedTransaction {
+                producer_id: one.producer_id.0,
+                first_offset: one.first_offset,
+            };
+            let aborted: Option<Vec<_>> =
+                partition.aborted_transactions.as_ref().map(|all| all.iter().map(aborted).collect());
             let head = fetch::PartitionResponse {
                 index: partition.partition_index,
                 error_code: partition.error_code,
@@ -203,7 +211,7 @@ fn write_fetch(
                 log_start_offset: partition.log_start_offset,
                 diverging: (*diverging != EpochEndOffset::default())
                     .then_some((diverging.epoch, diverging.end_offset)),
-                has_aborted_list: partition.aborted_transactions.is_some(),
+                aborted_transactions: aborted.as_deref(),
             };
             writer.partition(head, partition.records.as_ref().map(&pieces).unwrap_or_default());
         }
@@ -268,13 +276,19 @@ fn fetch_responses_are_the_bytes_of_kafka_protocol_and_large_records_are_shared(
         let partition = |_| {
             let lengths = [0, 61, 126, 127, 1_023, 1_024, 16_382, 16_383, 210_000];
             let length = lengths[usize::try_from(entropy.below(9)).unwrap()];
+            let aborted = |_| {
+                AbortedTransaction::default()
+                    .with_producer_id(any_i64(&entropy).into())
+                    .with_first_offset(any_i64(&entropy))
+            };
+            let aborted = (0..entropy.below(4)).map(aborted).collect();
             let mut partition = PartitionData::default()
                 .with_partition_index(i32::try_from(entropy.below(1 << 20)).unwrap())
                 .with_error_code(i16::try_from(entropy.below(100)).unwrap())
                 .with_high_watermark(any_i64(&entropy))
                 .with_last_stable_offset(any_i64(&entropy))
                 .with_log_start_offset(if version >= 5 { any_i64(&entropy) } else { -1 })
-                .with_aborted_transactions((entropy.below(2) == 0).then(Vec::new))
+                .with_aborted_transactions((entropy.below(2) == 0).then_some(aborted))
                 .with_records(Some(log.slice(..length)));
             if version >= 12 && entropy.below(3) == 0 {
                 partition.diverging_epoch.epoch = 3;

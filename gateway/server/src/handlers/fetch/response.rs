@@ -34,7 +34,7 @@ impl Builder {
                     last_stable_offset: -1,
                     log_start_offset: -1,
                     diverging: None,
-                    has_aborted_list: false,
+                    aborted_transactions: None,
                 };
                 response.partition(refused, Vec::new());
             }
@@ -65,7 +65,7 @@ impl Builder {
     }
 }
 
-fn partition(found: &Found<'_>, isolation: IsolationLevel) -> PartitionResponse {
+fn partition(found: &Found<'_>, isolation: IsolationLevel) -> PartitionResponse<'static> {
     PartitionResponse {
         index: found.interest.index,
         error_code: found.error.code(),
@@ -73,7 +73,7 @@ fn partition(found: &Found<'_>, isolation: IsolationLevel) -> PartitionResponse 
         last_stable_offset: found.last_stable_offset.get(),
         log_start_offset: found.log_start_offset.get(),
         diverging: found.diverging.map(|(epoch, end)| (epoch.get(), end.get())),
-        has_aborted_list: has_aborted_list(found.error, isolation),
+        aborted_transactions: has_aborted_list(found.error, isolation).then_some(&[]),
     }
 }
 
