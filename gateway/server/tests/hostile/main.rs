@@ -46,7 +46,9 @@ async fn start() -> (Server, Arc<Broker>) {
 
 /// One captured request for each API and version.
 fn seeds() -> BTreeMap<(i16, i16), Vec<u8>> {
-    let text = std::fs::read_to_string("../../tests/golden/exchanges.jsonl").unwrap();
+    let files = ["exchanges", "groups", "transactions"];
+    let read = |name| std::fs::read_to_string(format!("../../tests/golden/{name}.jsonl")).unwrap();
+    let text: String = files.map(read).concat();
     let mut seeds = BTreeMap::new();
     for line in text.lines() {
         let line: serde_json::Value = serde_json::from_str(line).unwrap();

@@ -34,6 +34,17 @@ fn decode(key: i16, version: i16, mut body: Bytes) -> Result<usize, String> {
         DescribeCluster => DescribeClusterResponse, DescribeProducers => DescribeProducersResponse,
         ListConfigResources => ListConfigResourcesResponse,
         DescribeTopicPartitions => DescribeTopicPartitionsResponse,
+        OffsetCommit => OffsetCommitResponse, OffsetFetch => OffsetFetchResponse,
+        FindCoordinator => FindCoordinatorResponse, JoinGroup => JoinGroupResponse,
+        Heartbeat => HeartbeatResponse, LeaveGroup => LeaveGroupResponse, SyncGroup => SyncGroupResponse,
+        DescribeGroups => DescribeGroupsResponse, ListGroups => ListGroupsResponse,
+        DeleteGroups => DeleteGroupsResponse, OffsetDelete => OffsetDeleteResponse,
+        ConsumerGroupHeartbeat => ConsumerGroupHeartbeatResponse,
+        ConsumerGroupDescribe => ConsumerGroupDescribeResponse,
+        AddPartitionsToTxn => AddPartitionsToTxnResponse, AddOffsetsToTxn => AddOffsetsToTxnResponse,
+        EndTxn => EndTxnResponse, WriteTxnMarkers => WriteTxnMarkersResponse,
+        TxnOffsetCommit => TxnOffsetCommitResponse, DescribeTransactions => DescribeTransactionsResponse,
+        ListTransactions => ListTransactionsResponse,
     };
     left.map_err(|error| error.to_string())
 }
@@ -63,7 +74,9 @@ async fn ask(client: &mut Client, api: &Api, version: i16, request: &[u8]) -> Re
 #[tokio::test]
 async fn every_captured_request_is_answered_in_its_version() {
     let gateway = Gateway::start().await;
-    let text = std::fs::read_to_string("../../tests/golden/exchanges.jsonl").unwrap();
+    let files = ["exchanges", "groups", "transactions"];
+    let read = |name| std::fs::read_to_string(format!("../../tests/golden/{name}.jsonl")).unwrap();
+    let text: String = files.map(read).concat();
     let mut client = gateway.client().await;
     let mut seen = BTreeSet::new();
     let mut failures = Vec::new();

@@ -14,8 +14,8 @@ pub(crate) struct Generated {
 
 /// A length or count in a message.
 pub(crate) struct Length {
-    pub(super) at: usize,
-    pub(super) width: usize,
+    pub(crate) at: usize,
+    pub(crate) width: usize,
     pub(super) kind: LengthKind,
 }
 

@@ -1,4 +1,5 @@
-//! What Apache Kafka and its Java client really sent: `tests/golden/exchanges.jsonl`.
+//! What Apache Kafka and its Java client really sent: `exchanges.jsonl`, `groups.jsonl` and `transactions.jsonl` of
+//! `tests/golden`.
 
 use kafka_protocol::protocol::Request;
 
@@ -15,8 +16,9 @@ pub(crate) struct Exchange {
 }
 
 pub(crate) fn exchanges() -> Vec<Exchange> {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/golden/exchanges.jsonl");
-    let text = std::fs::read_to_string(path).unwrap();
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/golden");
+    let read = |name| std::fs::read_to_string(format!("{folder}/{name}.jsonl")).unwrap();
+    let text: String = ["exchanges", "groups", "transactions"].map(read).concat();
     let exchange = |line: &str| {
         let line: serde_json::Value = serde_json::from_str(line).unwrap();
         Exchange {
