@@ -58,11 +58,11 @@ impl Segments {
     }
 }
 
-/// A response that cannot be sent. This is a fault of ours, never of the client.
+/// A response, or a message in one, that cannot be sent. This is a fault of ours, never of the client.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum EncodeError {
     /// kafka-protocol refused it: mostly a field is set that the version does not have.
-    #[error("a response of version {version} cannot be encoded: {message}")]
+    #[error("a message of version {version} cannot be encoded: {message}")]
     Refused {
         /// The version.
         version: i16,

@@ -16,6 +16,7 @@ mod walker;
 
 use crate::api::Api;
 pub use malformed::{Malformed, Reason};
+use shape::Shape;
 use walker::Walker;
 pub(crate) use walker::allocation;
 
@@ -57,5 +58,20 @@ pub fn check_request(api: &Api, version: i16, body: &[u8]) -> Result<WellFormed,
     match walker.walk(api.request) {
         Ok(memory) => Ok(WellFormed { decoded_bytes: memory }),
         Err(flaw) => Err(flaw.in_message(api.name, version)),
+    }
+}
+
+/// Checks a message that stands inside another one and has plain lengths, whatever the version of the outer one. What
+/// comes after its end is overlooked, as by Kafka: a later version may have more.
+pub(crate) fn check_embedded(
+    name: &'static str,
+    shape: &'static Shape,
+    version: i16,
+    body: &[u8],
+) -> Result<WellFormed, Malformed> {
+    let walker = Walker::new(body, version, false, allowed_memory(body.len())).overlooking(usize::MAX);
+    match walker.walk(shape) {
+        Ok(memory) => Ok(WellFormed { decoded_bytes: memory }),
+        Err(flaw) => Err(flaw.in_message(name, version)),
     }
 }

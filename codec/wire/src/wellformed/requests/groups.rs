@@ -2,7 +2,8 @@
 
 use kafka_protocol::messages::{
     consumer_group_describe_request as consumer_group_describe,
-    consumer_group_heartbeat_request as consumer_group_heartbeat, delete_groups_request as delete_groups,
+    consumer_group_heartbeat_request as consumer_group_heartbeat, consumer_protocol_assignment,
+    consumer_protocol_subscription, delete_groups_request as delete_groups,
     describe_groups_request as describe_groups, find_coordinator_request as find_coordinator,
     heartbeat_request as heartbeat, join_group_request as join_group, leave_group_request as leave_group,
     list_groups_request as list_groups, offset_commit_request as offset_commit,
@@ -152,4 +153,29 @@ shape!(CONSUMER_GROUP_HEARTBEAT_TOPIC = consumer_group_heartbeat::TopicPartition
 shape!(CONSUMER_GROUP_DESCRIBE = consumer_group_describe::ConsumerGroupDescribeRequest {
     field("group_ids", Array(&String)),
     field("include_authorized_operations", Bool),
+});
+
+shape!(
+    /// What JoinGroup carries as the metadata of a protocol of consumers, after its version.
+    CONSUMER_PROTOCOL_SUBSCRIPTION = consumer_protocol_subscription::ConsumerProtocolSubscription {
+    field("topics", Array(&String)),
+    field("user_data", Bytes).nullable_since(0),
+    field("owned_partitions", Array(&Struct(&CONSUMER_PROTOCOL_OWNED_TOPIC))).since(1),
+    field("generation_id", Int32).since(2),
+    field("rack_id", String).since(3).nullable_since(3),
+});
+shape!(CONSUMER_PROTOCOL_OWNED_TOPIC = consumer_protocol_subscription::TopicPartition {
+    field("topic", String),
+    field("partitions", Array(&Int32)),
+});
+
+shape!(
+    /// What SyncGroup carries as the assignment of a consumer, after its version.
+    CONSUMER_PROTOCOL_ASSIGNMENT = consumer_protocol_assignment::ConsumerProtocolAssignment {
+    field("assigned_partitions", Array(&Struct(&CONSUMER_PROTOCOL_ASSIGNED_TOPIC))),
+    field("user_data", Bytes).nullable_since(0),
+});
+shape!(CONSUMER_PROTOCOL_ASSIGNED_TOPIC = consumer_protocol_assignment::TopicPartition {
+    field("topic", String),
+    field("partitions", Array(&Int32)),
 });
