@@ -18,13 +18,6 @@ use kafka_protocol::protocol::StrBytes;
 use super::Context;
 use super::answer::{Response, encode};
 
-/// The feature by which tools tell how new a cluster is. Without it they switch their own features off.
-const METADATA_VERSION: &str = "metadata.version";
-/// Kafka 3.3, the oldest level that Kafka 4 knows.
-const METADATA_VERSION_MIN: i16 = 7;
-/// Kafka 4.1, whose messages are spoken here.
-const METADATA_VERSION_NOW: i16 = 27;
-
 /// Answers a call. Takes the whole of it, because a version that is not known cannot be decoded.
 pub(super) async fn answer(context: Arc<Context>, call: Call) -> Reply {
     let Call { connection, header, mut body, .. } = call;
@@ -56,19 +49,12 @@ fn supported(version: i16) -> ApiVersionsResponse {
     if version < 3 {
         return response;
     }
-    let name = StrBytes::from_static_str(METADATA_VERSION);
-    let supported = SupportedFeatureKey::default()
-        .with_name(name.clone())
-        .with_min_version(METADATA_VERSION_MIN)
-        .with_max_version(METADATA_VERSION_NOW);
-    let finalized = FinalizedFeatureKey::default()
-        .with_name(name)
-        .with_min_version_level(METADATA_VERSION_NOW)
-        .with_max_version_level(METADATA_VERSION_NOW);
     response
-        .with_supported_features(vec![supported])
-        .with_finalized_features_epoch(0)
-        .with_finalized_features(vec![finalized])
+        .with_supported_features(
+            FEATURES.iter().filter(|one| one.is_shown(version)).map(Feature::supported).collect(),
+        )
+        .with_finalized_features_epoch(FEATURES_EPOCH)
+        .with_finalized_features(FEATURES.iter().map(Feature::finalized).collect())
 }
 
 fn unsupported() -> ApiVersionsResponse {
@@ -89,6 +75,50 @@ fn api_version(api: &api::Api) -> ApiVersion {
         .with_min_version(api.min_version)
         .with_max_version(api.max_version)
 }
+
+/// A feature of the cluster (KIP-584): clients choose a protocol by its level, tools tell by it how new a cluster is.
+struct Feature {
+    name: &'static str,
+    /// The least level that Kafka 4 knows.
+    min: i16,
+    /// The level that is served, which is also the greatest.
+    level: i16,
+}
+
+impl Feature {
+    /// Before version 4 the answer has no features that begin at 0: clients of that time refuse the whole answer.
+    const fn is_shown(&self, version: i16) -> bool {
+        self.min > 0 || version >= 4
+    }
+
+    fn supported(&self) -> SupportedFeatureKey {
+        SupportedFeatureKey::default()
+            .with_name(StrBytes::from_static_str(self.name))
+            .with_min_version(self.min)
+            .with_max_version(self.level)
+    }
+
+    fn finalized(&self) -> FinalizedFeatureKey {
+        FinalizedFeatureKey::default()
+            .with_name(StrBytes::from_static_str(self.name))
+            .with_min_version_level(self.level)
+            .with_max_version_level(self.level)
+    }
+}
+
+/// The features that are on, here and nowhere else.
+const FEATURES: [Feature; 3] = [
+    // The groups of KIP-848. Clients look for ConsumerGroupHeartbeat instead, Kafka's tools at this.
+    Feature { name: "group.version", min: 0, level: 1 },
+    // Kafka 4.1, whose messages are spoken here; 7 is Kafka 3.3. Without it tools switch their own features off.
+    Feature { name: "metadata.version", min: 7, level: 27 },
+    // The transactions of KIP-890. From level 2 on the Java producer sends no AddPartitionsToTxn and AddOffsetsToTxn, but
+    // Produce 12, TxnOffsetCommit 5 and EndTxn 5.
+    Feature { name: "transaction.version", min: 0, level: 2 },
+];
+
+/// Grows with every change of [`FEATURES`]: a Java client that has seen an epoch takes notice of a later one alone.
+const FEATURES_EPOCH: i64 = 1;
 
 /// Kafka's rule: letters, digits, `-` and `.`, with a letter or digit at both ends.
 fn is_software_name(name: &str) -> bool {

@@ -30,7 +30,38 @@ async fn every_version_lists_the_table() {
         assert_eq!(listed, table);
         let names: Vec<_> =
             response.finalized_features.iter().map(|feature| feature.name.to_string()).collect();
-        assert_eq!(names, if version >= 3 { vec!["metadata.version"] } else { vec![] });
+        let all = ["group.version", "metadata.version", "transaction.version"];
+        assert_eq!(names, if version >= 3 { all.to_vec() } else { vec![] });
+        let supported: Vec<_> =
+            response.supported_features.iter().map(|feature| feature.name.to_string()).collect();
+        let expected = match version {
+            0..=2 => vec![],
+            // Its clients know no feature that begins at 0.
+            3 => vec!["metadata.version"],
+            _ => all.to_vec(),
+        };
+        assert_eq!(supported, expected);
+    }
+}
+
+/// The Java producer goes by the levels, and looks at none when the epoch is negative.
+#[tokio::test]
+async fn transactions_and_groups_are_at_the_levels_of_kafka_4() {
+    let gateway = Gateway::start().await;
+    let response = gateway.client().await.call(4, &request(4)).await;
+    assert!(response.finalized_features_epoch >= 0);
+    let finalized = response.finalized_features.iter();
+    let levels: Vec<_> = finalized
+        .map(|feature| (feature.name.as_str(), feature.min_version_level, feature.max_version_level))
+        .collect();
+    for level in [("group.version", 1, 1), ("transaction.version", 2, 2)] {
+        assert!(levels.contains(&level), "{levels:?}");
+    }
+    let supported = response.supported_features.iter();
+    let ranges: Vec<_> =
+        supported.map(|feature| (feature.name.as_str(), feature.min_version, feature.max_version)).collect();
+    for range in [("group.version", 0, 1), ("transaction.version", 0, 2)] {
+        assert!(ranges.contains(&range), "{ranges:?}");
     }
 }
 
@@ -67,7 +98,7 @@ async fn client_software_is_checked_and_counted() {
 #[tokio::test]
 async fn what_is_not_served_closes_the_connection() {
     let gateway = Gateway::start().await;
-    for (key, version) in [(4, 0), (999, 0), (-1, 0), (3, 99), (0, 2), (10, 0)] {
+    for (key, version) in [(4, 0), (999, 0), (-1, 0), (3, 99), (0, 2), (48, 0)] {
         let mut client = gateway.client().await;
         let mut unknown = frame(0, 1, &request(0)).to_vec();
         unknown[4..6].copy_from_slice(&i16::to_be_bytes(key));
