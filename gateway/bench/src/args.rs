@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// Load of one kind on any Kafka-compatible broker, measured.
 #[derive(Clone, Debug, Args, Serialize)]
@@ -98,6 +98,21 @@ pub struct BenchArgs {
     /// Consume: bytes that the broker should wait for.
     #[arg(long, value_name = "BYTES", default_value_t = 1)]
     pub min_bytes: i32,
+    /// Groups: how many consumer groups.
+    #[arg(long, value_name = "N", default_value_t = 100)]
+    pub groups: usize,
+    /// Groups: how many members each has; every member has a connection of its own.
+    #[arg(long, value_name = "N", default_value_t = 4)]
+    pub members: usize,
+    /// Groups: the protocol of the members.
+    #[arg(long, value_enum, default_value_t = GroupProtocol::Classic)]
+    pub group_protocol: GroupProtocol,
+    /// Groups: what members ask again and again while it is measured; as many of them as -c says.
+    #[arg(long, value_enum, default_value_t = GroupLoad::Heartbeats)]
+    pub group_load: GroupLoad,
+    /// Groups: time between two heartbeats of a member while its group is not stable.
+    #[arg(long, value_name = "MS", default_value_t = 100, value_parser = clap::value_parser!(u64).range(1..=3_000))]
+    pub heartbeat_ms: u64,
     /// Process of the broker, when it runs on this machine: its CPU time is reported too.
     #[arg(long, value_name = "PID")]
     pub server_pid: Option<u32>,
@@ -130,6 +145,30 @@ pub enum Mode {
     RoundTrip,
     /// Ask for the metadata of the topic.
     Metadata,
+    /// Join, heartbeat, commit and leave as members of consumer groups.
+    Groups,
+}
+
+/// How members and their coordinator work together.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum GroupProtocol {
+    /// JoinGroup and SyncGroup; members assign.
+    #[default]
+    Classic,
+    /// ConsumerGroupHeartbeat; the coordinator assigns (KIP-848).
+    Consumer,
+}
+
+/// What members of groups do while it is measured.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum GroupLoad {
+    /// Say that they are there.
+    #[default]
+    Heartbeats,
+    /// Commit the offset of one partition.
+    Commits,
 }
 
 /// How many replicas have a record when it is acknowledged.

@@ -7,7 +7,7 @@ use crate::payload::KEY_BYTES;
 
 /// Refuses what cannot be run, saying which value and what to do.
 pub(crate) fn check(args: &BenchArgs) -> Result<(), BenchError> {
-    let positive: [(&str, u64); 8] = [
+    let positive: [(&str, u64); 9] = [
         ("--concurrency", args.concurrency as u64),
         ("--connections", args.connections as u64),
         ("--record-size", args.record_size as u64),
@@ -15,6 +15,7 @@ pub(crate) fn check(args: &BenchArgs) -> Result<(), BenchError> {
         ("--records-per-batch", args.records_per_batch.map_or(1, |records| records as u64)),
         ("--partitions-per-request", args.partitions_per_request as u64),
         ("--records", args.records.unwrap_or(1)),
+        ("--groups", args.groups as u64),
         ("--partitions", u64::try_from(args.partitions).unwrap_or_default()),
     ];
     if let Some((name, _)) = positive.iter().find(|(_, value)| *value == 0) {
@@ -72,13 +73,19 @@ fn check_combinations(args: &BenchArgs) -> Result<(), BenchError> {
     if acks == Acks::None && args.mode == Mode::RoundTrip {
         return usage("--mode round-trip needs acknowledgements: use --acks all or 1".to_owned());
     }
-    if args.validate && args.mode == Mode::Metadata {
-        return usage("--validate compares records, and --mode metadata has none".to_owned());
+    if args.validate && matches!(args.mode, Mode::Metadata | Mode::Groups) {
+        return usage("--validate compares records, and --mode metadata and groups have none".to_owned());
+    }
+    if args.mode == Mode::Groups && args.members < 2 {
+        return usage("--members has to be 2 or more: one of them leaves".to_owned());
+    }
+    if args.mode == Mode::Groups && args.groups.saturating_mul(args.members) > GREATEST_COUNT {
+        return usage(format!("--groups times --members has to be {GREATEST_COUNT} or less"));
     }
     if args.repeat && args.mode != Mode::Consume {
         return usage("--repeat is for --mode consume".to_owned());
     }
-    if args.rate_limit.is_some() && matches!(args.mode, Mode::Consume | Mode::Metadata) {
+    if args.rate_limit.is_some() && matches!(args.mode, Mode::Consume | Mode::Metadata | Mode::Groups) {
         return usage("--rate-limit is for --mode produce and round-trip".to_owned());
     }
     Ok(())
@@ -117,6 +124,7 @@ mod tests {
             "-m consume --repeat --validate",
             "-m round-trip -s 100 --rate-limit 1000 --idempotent",
             "-m metadata -c 1",
+            "-m groups --groups 10 --members 4 --group-protocol consumer --group-load commits",
             "-b h:1 -t x -c 8 -s 100 -d 1m -w 0s -p 3 -r 1 -n 5 --acks -1 --linger-ms 5 --key-pattern random",
         ] {
             assert_eq!(refusal(line), "", "{line}");
@@ -134,6 +142,8 @@ mod tests {
             ("--validate --acks 0", "--validate"),
             ("--validate -m metadata", "--validate"),
             ("--repeat", "--repeat"),
+            ("-m groups --members 1", "--members"),
+            ("-m groups --groups 50000", "--groups times"),
             ("--rate-limit 5 -m consume", "--rate-limit"),
             ("--max-bytes 0", "--max-bytes 0"),
         ] {

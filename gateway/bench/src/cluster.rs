@@ -12,6 +12,7 @@ use kafka_protocol::messages::{
     MetadataRequest, MetadataResponse, TopicName,
 };
 use kafka_protocol::protocol::StrBytes;
+use uuid::Uuid;
 
 use crate::args::BenchArgs;
 use crate::control::Control;
@@ -63,6 +64,14 @@ pub(crate) fn prepare(control: &mut Control, args: &BenchArgs) -> Result<Vec<Lea
             Err(_) => std::thread::park_timeout(POLL),
         }
     }
+}
+
+/// The id of the topic.
+pub(crate) fn topic_id(control: &mut Control, topic: &str) -> Result<Uuid, BenchError> {
+    let asked =
+        MetadataRequestTopic::default().with_name(Some(TopicName(StrBytes::from_string(topic.to_owned()))));
+    let answer = control.call("Metadata", &MetadataRequest::default().with_topics(Some(vec![asked])))?;
+    Ok(answer.topics.first().map(|topic| topic.topic_id).unwrap_or_default())
 }
 
 /// The leaders, once each of them serves its partitions: a new topic is in the metadata before that.

@@ -58,6 +58,13 @@ pub(crate) fn check_server(pid: u32) -> Result<(), BenchError> {
     }
 }
 
+/// The resident memory of a process in bytes, if it can be read.
+pub(crate) fn resident_bytes(pid: u32) -> Option<u64> {
+    let statm = fs::read_to_string(format!("/proc/{pid}/statm")).ok()?;
+    let pages: u64 = statm.split_ascii_whitespace().nth(1)?.parse().ok()?;
+    Some(pages.saturating_mul(u64::try_from(rustix::param::page_size()).ok()?))
+}
+
 fn own() -> f64 {
     let time = clock_gettime(ClockId::ProcessCPUTime);
     time.tv_sec as f64 + time.tv_nsec as f64 / 1e9
@@ -111,5 +118,6 @@ mod tests {
         let now = CpuTimes::now(Some(std::process::id()));
         assert!(now.client > 0.0 && now.server.is_some() && now.busy.is_some());
         assert!(check_server(u32::MAX).is_err());
+        assert!(resident_bytes(std::process::id()).is_some_and(|bytes| bytes > 0));
     }
 }

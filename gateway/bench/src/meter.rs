@@ -99,10 +99,6 @@ impl Meter {
     /// A meter whose warm-up starts now.
     pub(crate) fn new(args: &BenchArgs) -> Result<Self, BenchError> {
         let watchers = Watchers::new(args)?;
-        let histogram = || {
-            Histogram::new_with_bounds(LEAST_NS, GREATEST_NS, DIGITS)
-                .map_err(|error| BenchError::Unsupported(format!("no histogram can be made: {error}")))
-        };
         let interval_ns = args.report_interval_secs.saturating_mul(1_000_000_000);
         Ok(Self {
             clock: SystemClock::new(),
@@ -122,6 +118,11 @@ impl Meter {
             next_move_ns: 0,
             watchers,
         })
+    }
+
+    /// Begins the warm-up anew: what came before was preparation.
+    pub(crate) fn start(&mut self) {
+        self.warmup_ns = self.now_ns().saturating_add(self.warmup_ns);
     }
 
     /// Nanoseconds since the start.
@@ -273,6 +274,18 @@ impl Meter {
             errors: self.errors,
         })
     }
+}
+
+/// Quantiles of some durations in nanoseconds.
+pub(crate) fn summary_of(durations_ns: impl Iterator<Item = u64>) -> Result<Latency, BenchError> {
+    let mut all = histogram()?;
+    durations_ns.for_each(|ns| all.saturating_record(ns));
+    Ok(summary(&all))
+}
+
+fn histogram() -> Result<Histogram<u64>, BenchError> {
+    Histogram::new_with_bounds(LEAST_NS, GREATEST_NS, DIGITS)
+        .map_err(|error| BenchError::Unsupported(format!("no histogram can be made: {error}")))
 }
 
 fn summary(histogram: &Histogram<u64>) -> Latency {

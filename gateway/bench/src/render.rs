@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use crate::report::{Latency, Report};
+use crate::report::{GroupFigures, Latency, Report};
 
 /// The report as text, a few lines.
 pub(crate) fn render(report: &Report) -> String {
@@ -15,7 +15,7 @@ pub(crate) fn render(report: &Report) -> String {
 fn lines(out: &mut String, report: &Report) -> std::fmt::Result {
     let Report { mode, bootstrap, topic, seconds, .. } = report;
     writeln!(out, "{mode} on {bootstrap}, topic {topic}, {seconds:.2} s measured")?;
-    if mode != "metadata" {
+    if mode != "metadata" && mode != "groups" {
         writeln!(
             out,
             "throughput   {} records/s, {:.1} MB/s, {} requests/s",
@@ -31,6 +31,9 @@ fn lines(out: &mut String, report: &Report) -> std::fmt::Result {
         )?;
     } else {
         writeln!(out, "throughput   {} requests/s", grouped(report.requests_per_second))?;
+    }
+    if let Some(groups) = &report.groups {
+        group_lines(out, groups)?;
     }
     latency(out, &report.latency_us)?;
     cpu(out, report)?;
@@ -57,6 +60,22 @@ fn lines(out: &mut String, report: &Report) -> std::fmt::Result {
         writeln!(out, "errors       {}: {}", grouped(report.errors as f64), counts.join(", "))?;
     }
     Ok(())
+}
+
+fn group_lines(out: &mut String, figures: &GroupFigures) -> std::fmt::Result {
+    let GroupFigures { protocol, load, groups, members, join_to_stable_us, leave_to_stable_us, .. } = figures;
+    writeln!(
+        out,
+        "groups       {groups} of {members} members in all, protocol {protocol:?}, measured: {load:?}"
+    )?;
+    for (what, took) in [("join", join_to_stable_us), ("leave", leave_to_stable_us)] {
+        let (p50, p99, max) = (time(took.p50), time(took.p99), time(took.max));
+        writeln!(out, "{what:<12} until stable: p50 {p50} p99 {p99} max {max}")?;
+    }
+    match figures.server_bytes_per_member {
+        Some(bytes) => writeln!(out, "memory       {} bytes of the server a member", grouped(bytes as f64)),
+        None => Ok(()),
+    }
 }
 
 fn latency(out: &mut String, latency: &Latency) -> std::fmt::Result {

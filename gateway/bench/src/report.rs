@@ -6,6 +6,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::args::{GroupLoad, GroupProtocol};
+
 /// The version of [`Report`] that this program writes.
 pub const SCHEMA_VERSION: u32 = 1;
 
@@ -14,7 +16,7 @@ pub const SCHEMA_VERSION: u32 = 1;
 pub struct Report {
     /// [`SCHEMA_VERSION`].
     pub schema_version: u32,
-    /// `produce`, `consume`, `round-trip` or `metadata`.
+    /// `produce`, `consume`, `round-trip`, `metadata` or `groups`.
     pub mode: String,
     /// The bootstrap servers as they were given.
     pub bootstrap: String,
@@ -57,6 +59,28 @@ pub struct Report {
     pub verified: Option<Verified>,
     /// What an acknowledgement meant, as far as it can be known.
     pub durability: String,
+    /// Mode `groups` only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub groups: Option<GroupFigures>,
+}
+
+/// What consumer groups did before and after the window, in which the members did what `load` says.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct GroupFigures {
+    /// The protocol of the members.
+    pub protocol: GroupProtocol,
+    /// What requests and latency of the report are of.
+    pub load: GroupLoad,
+    /// How many groups.
+    pub groups: u64,
+    /// How many members, in all groups.
+    pub members: u64,
+    /// For each group, from the first member's first request until all were in one generation and owned every partition.
+    pub join_to_stable_us: Latency,
+    /// For each group, from one member's leaving until the others were again.
+    pub leave_to_stable_us: Latency,
+    /// By how much the resident memory of the server grew for each member, its connection included.
+    pub server_bytes_per_member: Option<u64>,
 }
 
 /// Quantiles of all values, in microseconds; precise to three digits, none sampled away.

@@ -12,7 +12,7 @@ use crate::durability::durability;
 use crate::error::{BenchError, name_of};
 use crate::ledger::Ledger;
 use crate::meter::{Measured, Meter};
-use crate::modes::{consume, metadata, produce, round_trip};
+use crate::modes::{consume, groups, metadata, produce, round_trip};
 use crate::render::render;
 use crate::report::{Report, SCHEMA_VERSION, Verified};
 use crate::verify::verify;
@@ -45,6 +45,7 @@ fn measure(args: &BenchArgs, control: &mut Control) -> Result<Report, BenchError
     let durability = args.durability.clone().unwrap_or_else(|| durability(control, &args.topic));
     let mut meter = Meter::new(args)?;
     let mut ledger = (args.validate && args.mode == Mode::Produce).then(Ledger::default);
+    let mut group_figures = None;
     let mut verified = match args.mode {
         Mode::Produce => {
             produce::run(args, control, &leaders, &mut meter, ledger.as_mut())?;
@@ -59,12 +60,17 @@ fn measure(args: &BenchArgs, control: &mut Control) -> Result<Report, BenchError
             metadata::run(args, control, &mut meter)?;
             None
         }
+        Mode::Groups => {
+            let topic_id = cluster::topic_id(control, &args.topic)?;
+            group_figures = Some(groups::run(args, control, topic_id, &mut meter)?);
+            None
+        }
     };
     let measured = meter.finish()?;
     if let Some(ledger) = &ledger {
         verified = Some(verify(&args.topic, &leaders, ledger)?);
     }
-    Ok(report(args, measured, verified, durability))
+    Ok(Report { groups: group_figures, ..report(args, measured, verified, durability) })
 }
 
 /// Writes the JSON file, if one is asked for.
@@ -120,5 +126,6 @@ fn report(args: &BenchArgs, measured: Measured, verified: Option<Verified>, dura
         machine_steal_seconds: cpu.steal,
         verified,
         durability,
+        groups: None,
     }
 }

@@ -157,6 +157,8 @@ pub enum TableName {
     T4,
     /// Many partitions.
     T5,
+    /// Consumer groups.
+    T6,
     /// Compressed batches.
     T7,
     /// Footprint: size, memory, start.

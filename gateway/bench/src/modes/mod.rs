@@ -1,6 +1,7 @@
 //! What a run does, one file for each mode, and the loop that all of them run in.
 
 pub(crate) mod consume;
+pub(crate) mod groups;
 pub(crate) mod metadata;
 pub(crate) mod produce;
 pub(crate) mod round_trip;

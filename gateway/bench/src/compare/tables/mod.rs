@@ -10,6 +10,7 @@ mod t2;
 mod t3;
 mod t4;
 mod t5;
+mod t6;
 mod t7;
 
 use super::args::{CompareArgs, TableName};
@@ -26,6 +27,7 @@ pub(crate) fn measure(table: TableName, contest: &mut Contest<'_>) -> Result<Tab
         TableName::T3 => t3::measure(contest),
         TableName::T4 => t4::measure(contest),
         TableName::T5 => t5::measure(contest),
+        TableName::T6 => t6::measure(contest),
         TableName::T7 => t7::measure(contest),
         TableName::T10 => t10::measure(contest),
     }
@@ -42,6 +44,7 @@ pub(crate) fn names(args: &CompareArgs) -> String {
             TableName::T3 => t3::names(args),
             TableName::T4 => t4::names(),
             TableName::T5 => t5::names(),
+            TableName::T6 => t6::names(args),
             TableName::T7 => t7::names(args),
             TableName::T10 => t10::names(),
         };
