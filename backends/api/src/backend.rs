@@ -5,7 +5,7 @@ use std::pin::Pin;
 
 use bytes::Bytes;
 
-use crate::{AppendError, DataRef, FollowError, Objects, Position, ReadError};
+use crate::{AppendError, Damage, DataRef, FollowError, Objects, Position, ReadError};
 
 /// A boxed future, so that the traits stay object-safe.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -78,8 +78,10 @@ pub struct Status {
     pub bytes_cached: u64,
     /// Whether data appends are refused for lack of space.
     pub full: bool,
-    /// Damage found at start or by reads, one line each, with file and offset.
+    /// Damage found at start or by reads, one line each, with file and offset; not that of `read_only`.
     pub damage: Vec<String>,
+    /// S13. The damage because of which nothing is written.
+    pub read_only: Option<Damage>,
 }
 
 /// One totally ordered journal, with data inline.
@@ -87,7 +89,16 @@ pub trait StorageBackend: Objects {
     /// S1. Hands every entry at or after `from` to the follower, then every further one as it commits, for as long as
     /// the backend lives. Blocks until the history has been delivered and returns the end of it; later calls of the
     /// follower come from the backend's own threads. `from` is [`StorageBackend::start`] or a sealed boundary.
-    /// May be called once.
+    /// May be called once. Nothing on the medium changes before the history has been delivered.
+    ///
+    /// S13. Where an entry that had been acknowledged cannot be read any more, the history ends before it: the position
+    /// of the damage is returned, the follower is dropped, and the backend is read-only for as long as it lives.
+    /// [`Status::read_only`] names the damage, reads and the reading of objects go on, and everything that would change
+    /// the medium is refused with `ReadOnly`, or, for [`StorageBackend::seal`] and [`StorageBackend::close`], leaves it
+    /// as it is. The next backend over the medium finds the same.
+    ///
+    /// # Errors
+    /// When nothing at all can be delivered from there.
     fn follow(&self, from: Position, follower: Box<dyn Follower>) -> Result<Position, FollowError>;
 
     /// S2. Queues an entry; never blocks. Its outcome arrives at the follower: `committed` once it is durable (in the

@@ -2,6 +2,22 @@
 
 use crate::{ObjectName, Position};
 
+/// A place where bytes that had been acknowledged are not what they were.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{file}: damaged at byte {offset}: {reason}")]
+pub struct Damage {
+    /// File.
+    pub file: String,
+    /// Byte in that file.
+    pub offset: u64,
+    /// What was found.
+    pub reason: String,
+}
+
+/// What a person can do about damage that makes a backend read-only.
+pub const READ_ONLY_ADVICE: &str = "restore the file from a copy and start again, or export what can be read and start \
+     with an empty directory";
+
 /// Why an append did not happen. Nothing of the entry is, or ever will be, in the journal.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum AppendError {
@@ -26,6 +42,12 @@ pub enum AppendError {
         queued: u64,
         /// The limit, in bytes.
         limit: u64,
+    },
+    /// S13. The history is damaged: what lies behind is not known, so that nothing can follow it.
+    #[error("storage is read-only, because the journal is damaged: {damage}")]
+    ReadOnly {
+        /// Where, and what was found.
+        damage: Damage,
     },
     /// The backend is closing, or has stopped after a failed write; it takes no more entries.
     #[error("storage is closed")]
@@ -52,19 +74,7 @@ pub enum FollowError {
     /// A backend has one follower for as long as it lives.
     #[error("the journal is being followed already")]
     AlreadyFollowed,
-    /// An entry that had been acknowledged cannot be read any more.
-    #[error(
-        "{file}: damaged at byte {offset}: {reason}; nothing was deleted, inspect it with `chronik log dump`"
-    )]
-    Damaged {
-        /// File.
-        file: String,
-        /// Byte in that file.
-        offset: u64,
-        /// What was found.
-        reason: String,
-    },
-    /// The system refused to read.
+    /// The system refused to read, or to write what makes the journal ready for more.
     #[error("{context}")]
     Io {
         /// File and operation.
@@ -119,6 +129,12 @@ pub enum ObjectError {
     NotFound {
         /// Its name.
         name: ObjectName,
+    },
+    /// S13. The history is damaged: nothing is changed any more.
+    #[error("storage is read-only, because the journal is damaged: {damage}")]
+    ReadOnly {
+        /// Where, and what was found.
+        damage: Damage,
     },
     /// No space is left.
     #[error("storage is full: {detail}")]

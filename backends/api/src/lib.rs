@@ -2,7 +2,7 @@
 //!
 //! [`StorageBackend`] is one totally ordered journal whose entries may carry data, [`Objects`] are small immutable
 //! files beside it (checkpoints, indexes). Storage knows nothing of Kafka: entries and data are opaque bytes.
-//! The contracts are numbered (S1 to S12) so that the conformance suite and the backends can cite them.
+//! The contracts are numbered (S1 to S13) so that the conformance suite and the backends can cite them.
 
 mod backend;
 #[cfg(any(test, feature = "conformance"))]
@@ -13,7 +13,7 @@ mod objects;
 mod position;
 
 pub use backend::{Append, AppendClass, BoxFuture, Committed, Follower, Status, StorageBackend};
-pub use error::{AppendError, FollowError, ObjectError, ReadError};
+pub use error::{AppendError, Damage, FollowError, ObjectError, READ_ONLY_ADVICE, ReadError};
 pub use memory::{MemoryBackend, MemoryOptions};
 pub use objects::{ObjectName, Objects};
 pub use position::{DataRef, Position};

@@ -38,7 +38,8 @@ impl fmt::Display for ObjectName {
     }
 }
 
-/// Create-only objects: checkpoints of the state, indexes, later segments.
+/// Create-only objects: checkpoints of the state, indexes, later segments. Beside a damaged journal they can only be read
+/// (S13).
 pub trait Objects: Send + Sync {
     /// S10. Creates an object. It is whole and durable when this resolves; after a crash in between it is whole or
     /// absent. Putting the same bytes again succeeds; other bytes under a name that is taken are refused. Dropping

@@ -69,7 +69,7 @@ impl WalBackend {
             on_fatal: options.on_fatal,
         };
         let log = Arc::new(Log::open(Arc::clone(&disk), settings, &entropy)?);
-        let objects = Arc::new(ObjectFiles::open(disk).map_err(failed("prepare objects in"))?);
+        let objects = Arc::new(ObjectFiles::new(disk));
         let workers = Workers::start(read_threads).map_err(failed("start threads for"))?;
         let writers = Mutex::new(Vec::new());
         Ok(Self { log, objects, workers, writers, writes_in_flight, durability, real: None })
@@ -120,6 +120,13 @@ impl Drop for WalBackend {
 impl StorageBackend for WalBackend {
     fn follow(&self, from: Position, follower: Box<dyn Follower>) -> Result<Position, FollowError> {
         let end = self.log.recover(from, follower)?;
+        if self.log.read_only().is_some() {
+            return Ok(end);
+        }
+        self.objects.prepare().map_err(|source| FollowError::Io {
+            context: format!("cannot prepare objects in {}", self.log.disk.show("")),
+            source,
+        })?;
         self.spawn("wal-housekeeping".into(), |log| {
             while log.wait_for_housework() {
                 log.do_housework();
@@ -169,6 +176,7 @@ impl StorageBackend for WalBackend {
 
     fn trim(&self, upto: Position) -> BoxFuture<'_, Result<Position, ObjectError>> {
         Box::pin(async move {
+            self.check_writable()?;
             let log = Arc::clone(&self.log);
             let trimmed = self.workers.run(move || log.trim(upto.get())).await;
             let failed = |source| ObjectError::Io { context: "cannot remove old segments".into(), source };
@@ -195,7 +203,10 @@ impl StorageBackend for WalBackend {
 
 impl Objects for WalBackend {
     fn put(&self, name: ObjectName, bytes: Bytes) -> BoxFuture<'_, Result<(), ObjectError>> {
-        self.with_objects(move |objects| objects.put(&name, &bytes))
+        Box::pin(async move {
+            self.check_writable()?;
+            self.with_objects(move |objects| objects.put(&name, &bytes)).await
+        })
     }
 
     fn get(&self, name: ObjectName) -> BoxFuture<'_, Result<Bytes, ObjectError>> {
@@ -208,11 +219,21 @@ impl Objects for WalBackend {
     }
 
     fn delete(&self, name: ObjectName) -> BoxFuture<'_, Result<(), ObjectError>> {
-        self.with_objects(move |objects| objects.delete(&name))
+        Box::pin(async move {
+            self.check_writable()?;
+            self.with_objects(move |objects| objects.delete(&name)).await
+        })
     }
 }
 
 impl WalBackend {
+    fn check_writable(&self) -> Result<(), ObjectError> {
+        match self.log.read_only() {
+            Some(damage) => Err(ObjectError::ReadOnly { damage: damage.clone() }),
+            None => Ok(()),
+        }
+    }
+
     fn with_objects<T: Send + 'static>(
         &self,
         work: impl FnOnce(&ObjectFiles) -> Result<T, ObjectError> + Send + 'static,

@@ -22,8 +22,10 @@ pub type Files = BTreeMap<String, Vec<u8>>;
 pub struct Recovered {
     /// Position, bytes and length of the data of each entry, in order.
     pub entries: Vec<(u64, Bytes, u32)>,
-    /// Where the log ends.
+    /// Where the log ends, or the damage begins.
     pub end: u64,
+    /// Whether the log is damaged, so that it can only be read.
+    pub read_only: bool,
 }
 
 /// Opens the log in `files` as after a crash of the process, delivers it and repairs its tail. The files afterwards are
@@ -47,13 +49,14 @@ pub fn recover(files: &mut Files, segment_bytes: u64, durability: Durability) ->
     };
     let seen = Arc::new(Mutex::new(Recovered::default()));
     let shared: Arc<dyn Disk> = Arc::new(disk.clone());
-    let end = Log::open(shared, settings, &Entropy::seeded(1))
-        .ok()
-        .and_then(|log| log.recover(Position::new(log.start()), Box::new(Recorder(Arc::clone(&seen)))).ok());
+    let recovered = Log::open(shared, settings, &Entropy::seeded(1)).ok().and_then(|log| {
+        let end = log.recover(Position::new(log.start()), Box::new(Recorder(Arc::clone(&seen)))).ok()?;
+        Some((end, log.read_only().is_some()))
+    });
     *files = disk.files.lock().iter().map(|(name, bytes)| (name.clone(), bytes.lock().clone())).collect();
-    let mut recovered = seen.lock().clone();
-    recovered.end = end?.get();
-    Some(recovered)
+    let (end, read_only) = recovered?;
+    let entries = std::mem::take(&mut seen.lock().entries);
+    Some(Recovered { entries, end: end.get(), read_only })
 }
 
 struct Recorder(Arc<Mutex<Recovered>>);

@@ -17,6 +17,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::{BufMut, Bytes, BytesMut};
 use chronik_backend::{ObjectError, ObjectName};
+use parking_lot::Mutex;
 
 use crate::disk::{Access, Disk, Persist, is_full};
 use crate::format::crc32c;
@@ -31,11 +32,22 @@ const HEADER: usize = 24;
 pub(crate) struct ObjectFiles {
     disk: Arc<dyn Disk>,
     temporary: AtomicU64,
+    prepared: Mutex<bool>,
 }
 
 impl ObjectFiles {
-    /// Removes what an interrupted put left.
-    pub(crate) fn open(disk: Arc<dyn Disk>) -> io::Result<Self> {
+    /// Changes nothing yet.
+    pub(crate) fn new(disk: Arc<dyn Disk>) -> Self {
+        Self { disk, temporary: AtomicU64::new(0), prepared: Mutex::new(false) }
+    }
+
+    /// Removes what an interrupted put left, once and before the first put.
+    pub(crate) fn prepare(&self) -> io::Result<()> {
+        let mut prepared = self.prepared.lock();
+        if *prepared {
+            return Ok(());
+        }
+        let disk = self.disk.as_ref();
         if !disk.list("")?.iter().any(|name| name == DIR) {
             disk.make_dir(DIR)?;
             disk.sync_dir("")?;
@@ -46,11 +58,12 @@ impl ObjectFiles {
                 disk.remove(&format!("{dir}/{name}"))?;
             }
         }
-        Ok(Self { disk, temporary: AtomicU64::new(0) })
+        *prepared = true;
+        Ok(())
     }
 
     pub(crate) fn put(&self, name: &ObjectName, bytes: &Bytes) -> Result<(), ObjectError> {
-        let created = self.create(name, bytes);
+        let created = self.prepare().and_then(|()| self.create(name, bytes));
         match created {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => self.confirm(name, bytes),
             created => created.map_err(|source| self.failed("write", name, source)),

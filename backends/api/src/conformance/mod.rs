@@ -5,6 +5,7 @@
 
 #![expect(clippy::expect_used, reason = "a suite of tests, compiled as a library for other crates")]
 
+mod damage;
 mod journal;
 mod objects;
 mod recorder;
@@ -17,6 +18,7 @@ use bytes::Bytes;
 
 use crate::{Append, AppendClass, Position, StorageBackend};
 
+pub use damage::*;
 pub use journal::*;
 pub use objects::*;
 pub use recorder::{Event, Recorder};
@@ -35,6 +37,12 @@ pub trait Subject {
 
     /// Makes the next write of the journal fail; `false` when this medium cannot.
     fn fail_next_write(&mut self) -> bool;
+
+    /// Damages the entry at a position on the medium of the killed backend, so that it cannot be read any more.
+    fn damage(&mut self, entry: Position);
+
+    /// What the medium holds, in a form that differs when anything on it does.
+    fn content(&mut self) -> Vec<(String, Bytes)>;
 
     /// Leaves about this much space on the medium of the open backend; `false` when this medium cannot.
     fn leave_space(&mut self, bytes: u64) -> bool;
@@ -64,6 +72,8 @@ macro_rules! conformance_tests {
             s10_an_object_outlives_a_kill
             s11_objects_are_listed_by_kind_in_order
             s12_deleting_is_idempotent
+            s13_history_ends_before_damage
+            s13_nothing_changes_behind_damage
             close_commits_what_was_accepted
             full_storage_refuses_data_and_takes_control
         }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::state::{ObjectChange, Phase, Queued, State};
 use super::{MemoryBackend, Shared};
-use crate::{Append, AppendError, ObjectName};
+use crate::{Append, AppendError, ObjectName, Position};
 
 /// Makes a [`MemoryBackend`] fail, wait or lose power. Outlives the backend, as a disk outlives a process.
 #[derive(Debug, Clone)]
@@ -141,6 +141,18 @@ impl Faults {
         }
         self.shared.stop(&mut state);
         MemoryBackend::over(self.shared.options.clone(), journal, objects)
+    }
+
+    /// Makes the entry at this position unreadable for the backends to come (S13).
+    pub fn damage(&self, entry: Position) {
+        self.shared.state.lock().journal.damage(entry);
+    }
+
+    /// What the medium holds.
+    #[cfg(test)]
+    pub(super) fn content(&self) -> String {
+        let state = self.shared.state.lock();
+        format!("{:?} {:?}", state.journal, state.objects)
     }
 
     /// Stops the backend as `kill -9` does and starts again over what was safe.

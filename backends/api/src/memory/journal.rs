@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 
 use bytes::{BufMut, Bytes, BytesMut};
 
-use crate::{Append, Committed, DataRef, FollowError, Follower, Position};
+use crate::{Append, Committed, Damage, DataRef, FollowError, Follower, Position};
 
 /// All entries, split into segments.
 #[derive(Debug, Clone, Default)]
@@ -17,6 +17,8 @@ pub(super) struct Journal {
     boundaries: VecDeque<u64>,
     start: u64,
     end: u64,
+    /// Address of an entry that cannot be read any more.
+    damaged: Option<u64>,
 }
 
 #[derive(Debug, Clone)]
@@ -106,7 +108,19 @@ impl Journal {
         Some(self.end())
     }
 
-    /// All entries and boundaries from `from` on.
+    /// Makes the entry at an address unreadable.
+    pub(super) fn damage(&mut self, at: Position) {
+        self.damaged = Some(at.get());
+    }
+
+    /// What ends the history from `from` on early, if anything does, and where.
+    pub(super) fn damage_after(&self, from: Position) -> Option<(Position, Damage)> {
+        let at = self.damaged.filter(|at| *at >= from.get())?;
+        let reason = "the entry is made unreadable by a fault".to_owned();
+        Some((Position::new(at), Damage { file: "memory".to_owned(), offset: at, reason }))
+    }
+
+    /// All entries and boundaries from `from` on, up to damage.
     pub(super) fn history(&self, from: Position) -> Result<Vec<Step>, FollowError> {
         let from_at = from.get();
         if from_at < self.start {
@@ -116,8 +130,10 @@ impl Journal {
             return Err(FollowError::NotABoundary { asked: from });
         }
         let mut steps = Vec::new();
-        let mut records = self.records.iter().filter(|record| record.at >= from_at).peekable();
-        let ends = self.boundaries.iter().copied().filter(|end| *end > from_at).map(Some);
+        let until = self.damage_after(from).map_or(u64::MAX, |(at, _)| at.get());
+        let mut records =
+            self.records.iter().filter(|record| (from_at..until).contains(&record.at)).peekable();
+        let ends = self.boundaries.iter().copied().filter(|end| *end > from_at && *end <= until).map(Some);
         for end in ends.chain([None]) {
             let mut group = Vec::new();
             while let Some(record) = records.next_if(|record| end.is_none_or(|end| record.at < end)) {

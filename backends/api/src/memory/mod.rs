@@ -138,13 +138,16 @@ impl StorageBackend for MemoryBackend {
             }
             let history = state.journal.history(from)?;
             state.followed = true;
-            (history, state.journal.end())
+            let damage = state.journal.damage_after(from);
+            let end = damage.as_ref().map_or(state.journal.end(), |(at, _)| *at);
+            state.read_only = damage.map(|(_, damage)| damage);
+            (history, end)
         };
         for step in history {
             step.deliver(follower.as_mut());
         }
         let mut state = self.shared.state.lock();
-        if state.phase == Phase::Opened {
+        if state.phase == Phase::Opened && state.read_only.is_none() {
             state.phase = Phase::Running;
             drop(state);
             if let Some(place) = &self.shared.by_hand {
@@ -162,8 +165,10 @@ impl StorageBackend for MemoryBackend {
     fn append(&self, append: Append) -> Result<(), AppendError> {
         let options = &self.shared.options;
         let mut state = self.shared.state.lock();
-        if state.phase != Phase::Running {
-            return Err(AppendError::Closed);
+        match (state.phase, &state.read_only) {
+            (Phase::Running, _) => {}
+            (Phase::Opened, Some(damage)) => return Err(AppendError::ReadOnly { damage: damage.clone() }),
+            (Phase::Opened | Phase::Closing | Phase::Stopped, _) => return Err(AppendError::Closed),
         }
         if let Some(error) = state.plan.append_fault() {
             return Err(error);
@@ -218,6 +223,7 @@ impl StorageBackend for MemoryBackend {
     fn trim(&self, upto: Position) -> BoxFuture<'_, Result<Position, ObjectError>> {
         Box::pin(async move {
             let mut state = self.shared.state.lock();
+            state.check_writable()?;
             state.journal.trim(upto);
             state.full &= state.bytes_used() > self.shared.options.limit_bytes;
             Ok(state.journal.start())
@@ -236,6 +242,7 @@ impl StorageBackend for MemoryBackend {
             bytes_cached: state.journal.bytes(),
             full: state.full,
             damage: Vec::new(),
+            read_only: state.read_only.clone(),
         }
     }
 
@@ -262,6 +269,7 @@ impl Objects for MemoryBackend {
         Box::pin(async move {
             {
                 let mut state = self.shared.state.lock();
+                state.check_writable()?;
                 if let Some(source) = state.plan.put_fault() {
                     return Err(ObjectError::Io { context: format!("cannot write object {name}"), source });
                 }
@@ -347,6 +355,7 @@ impl Shared {
     async fn change(&self, change: ObjectChange) -> Result<(), ObjectError> {
         let ticket = {
             let mut state = self.state.lock();
+            state.check_writable()?;
             if state.phase == Phase::Stopped {
                 return Err(without_power());
             }

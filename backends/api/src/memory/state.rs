@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use super::faults::Plan;
 use super::journal::{self, Journal};
-use crate::{Append, ObjectName};
+use crate::{Append, Damage, ObjectError, ObjectName};
 
 #[derive(Debug)]
 pub(super) struct State {
@@ -20,13 +20,15 @@ pub(super) struct State {
     /// Whether `follow` was called.
     pub(super) followed: bool,
     pub(super) phase: Phase,
+    /// What was met in the history, if anything: the phase stays as it is then.
+    pub(super) read_only: Option<Damage>,
     pub(super) full: bool,
     pub(super) plan: Plan,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Phase {
-    /// Before `follow` has delivered the history.
+    /// Before `follow` has delivered the history, and for good if that is damaged.
     Opened,
     Running,
     /// Commits what is queued, then stops.
@@ -59,8 +61,17 @@ impl State {
             next_ticket: 0,
             followed: false,
             phase: Phase::Opened,
+            read_only: None,
             full: false,
             plan: Plan::default(),
+        }
+    }
+
+    /// S13. An error when nothing may be changed.
+    pub(super) fn check_writable(&self) -> Result<(), ObjectError> {
+        match &self.read_only {
+            Some(damage) => Err(ObjectError::ReadOnly { damage: damage.clone() }),
+            None => Ok(()),
         }
     }
 

@@ -39,6 +39,15 @@ impl Subject for Memory {
         true
     }
 
+    fn damage(&mut self, entry: Position) {
+        self.faults.as_ref().expect("open").damage(entry);
+    }
+
+    fn content(&mut self) -> Vec<(String, Bytes)> {
+        let state = self.faults.as_ref().expect("open").content();
+        vec![("memory".to_owned(), state.into())]
+    }
+
     fn leave_space(&mut self, _bytes: u64) -> bool {
         // The limit is small enough to be reached.
         true

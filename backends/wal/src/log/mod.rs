@@ -15,11 +15,11 @@ mod recovery;
 
 use std::fmt;
 use std::io;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use chronik_backend::Status;
+use chronik_backend::{Damage, Status};
 use chronik_types::Clock;
 use parking_lot::{Condvar, Mutex};
 use tokio::sync::Notify;
@@ -66,7 +66,7 @@ pub(crate) struct Log {
     pub(crate) pool: Arc<Pool>,
     slabs: Slabs,
     log_id: u64,
-    /// As it was written when the log was opened.
+    /// As it is written before anything else is.
     identity: Identity,
     /// How often the log has been opened, or more, if its blocks say so.
     epoch: AtomicU64,
@@ -86,12 +86,14 @@ pub(crate) struct Log {
     /// Wakes futures that wait for the end.
     ended: Notify,
     damage: Mutex<Vec<String>>,
+    /// The damage that the history has met; nothing is written then.
+    read_only: OnceLock<Damage>,
 }
 
 /// Where a log is in its life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Phase {
-    /// Not followed yet.
+    /// Not followed yet, or read-only.
     Opened,
     Running,
     /// Writes what was accepted, then a mark.
@@ -175,6 +177,11 @@ impl Log {
         FatalError { file: self.disk.show(&segment.name()), operation, offset, source }
     }
 
+    /// The damage because of which nothing is written, if there is one.
+    pub(crate) fn read_only(&self) -> Option<&Damage> {
+        self.read_only.get()
+    }
+
     /// Notes damage for [`Status::damage`] and the log.
     pub(crate) fn note_damage(&self, file: &str, offset: u64, reason: &str) {
         tracing::error!(file, offset, reason, "damage in the log");
@@ -200,6 +207,7 @@ impl Log {
             bytes_cached: self.cache.bytes() + self.windows.bytes(),
             full,
             damage: self.damage.lock().clone(),
+            read_only: self.read_only().cloned(),
             ..Status::default()
         }
     }

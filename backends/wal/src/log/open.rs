@@ -1,8 +1,8 @@
 //! Opens a directory: which log it is, in which epoch, and which segments there are.
 
 use std::io;
-use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, OnceLock};
 
 use chronik_types::Entropy;
 use parking_lot::{Condvar, Mutex};
@@ -20,7 +20,7 @@ use crate::slabs::Slabs;
 use crate::windows::Windows;
 
 impl Log {
-    /// Opens the log in a directory, or begins one. Reads headers only.
+    /// Opens the log in a directory, or begins one. Reads headers only, and writes nothing.
     pub(crate) fn open(
         disk: Arc<dyn Disk>,
         settings: Settings,
@@ -37,8 +37,6 @@ impl Log {
         };
         let same_boot = identity.boot == boot && !boot.is_empty();
         identity.epoch = identity.epoch.saturating_add(1);
-        let unwritable = |source| OpenError::io("write", &disk.show(identity::NAME), source);
-        identity.write(disk.as_ref()).map_err(unwritable)?;
         let pool = Arc::new(Pool::default());
         let failed = |source: io::Error| OpenError::io("read", &disk.show(""), source);
         let segments = Segments::new(Arc::clone(&disk), Arc::clone(&pool), identity.log_id, found);
@@ -50,8 +48,8 @@ impl Log {
             pool,
             slabs: Slabs::default(),
             log_id: identity.log_id,
-            identity: identity.clone(),
             epoch: AtomicU64::new(identity.epoch),
+            identity,
             same_boot,
             builder: Mutex::new(Builder::default()),
             housework: Condvar::new(),
@@ -62,6 +60,7 @@ impl Log {
             committed: AtomicU64::new(0),
             ended: Notify::new(),
             damage: Mutex::new(damage),
+            read_only: OnceLock::new(),
             settings,
             disk,
         })
@@ -84,8 +83,8 @@ fn rebuild(
         });
     };
     let newest = found.iter().map(|(segment, _)| segment.epoch).max().unwrap_or_default();
-    tracing::error!(file, reason, "damage in the log: the file is made again");
-    damage.push(format!("{file}: damaged at byte 0: {reason}; made again from the segments"));
+    tracing::error!(file, reason, "damage in the log: what it says is taken from the segments");
+    damage.push(format!("{file}: damaged at byte 0: {reason}; what it says is taken from the segments"));
     // How often the log was opened after its newest segment was made is not known; epochs must not be used twice.
     Ok(Identity { log_id, epoch: newest.saturating_add(EPOCHS_SKIPPED), boot: String::new() })
 }

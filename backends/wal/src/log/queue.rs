@@ -116,8 +116,12 @@ impl Log {
         let size = size(&append);
         let limit = self.largest_entry();
         let mut queue = self.queue.lock();
-        if queue.phase != Phase::Running {
-            return Err(AppendError::Closed);
+        match (queue.phase, self.read_only()) {
+            (Phase::Running, _) => {}
+            (Phase::Opened, Some(damage)) => return Err(AppendError::ReadOnly { damage: damage.clone() }),
+            (Phase::Opened | Phase::Closing | Phase::Marking | Phase::Ended, _) => {
+                return Err(AppendError::Closed);
+            }
         }
         if size > limit {
             return Err(AppendError::TooLarge { size, limit });

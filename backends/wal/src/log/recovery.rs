@@ -1,8 +1,8 @@
 //! Finds the end of the log and hands what is before it to the follower.
 //!
 //! Blocks are read in order until one does not fit. What lies behind decides what that means. If a later block of the
-//! same or a newer epoch says that everything up to here had been acknowledged, an acknowledged block is damaged:
-//! nothing is changed and the log cannot be followed. If nothing says so, it is the torn tail of a run that was
+//! same or a newer epoch says that everything up to here had been acknowledged, an acknowledged block is damaged: the
+//! history ends before it, and the log stays read-only (S13), without a byte of it changed. If nothing says so, it is the torn tail of a run that was
 //! interrupted: nobody was told of it, and the log goes on in its place. Damage of data alone is reported and passed
 //! over, because the entries that order it are intact.
 //!
@@ -12,7 +12,7 @@ use std::io;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use chronik_backend::{Committed, DataRef, FollowError, Follower, Position};
+use chronik_backend::{Committed, Damage, DataRef, FollowError, Follower, Position, READ_ONLY_ADVICE};
 
 use super::build::{Active, Target};
 use super::housekeeping::Zeroing;
@@ -39,12 +39,35 @@ struct Tail {
     unsynced: bool,
 }
 
+/// How a replay ended.
+#[derive(Debug)]
+enum Replay {
+    /// At the end of the log.
+    Tail(Tail),
+    /// Before damage.
+    Damage {
+        /// Position after what was delivered.
+        end: u64,
+        damage: Damage,
+    },
+}
+
 /// What a segment held.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Replayed {
-    sealed: bool,
+    ended: Ended,
     has_entries: bool,
     unsynced: bool,
+}
+
+/// Why a segment was read no further.
+#[derive(Debug)]
+enum Ended {
+    Sealed,
+    /// Nothing behind has been acknowledged.
+    Tail(Defect),
+    /// The next block had been acknowledged.
+    Damaged(Defect),
 }
 
 impl Log {
@@ -60,10 +83,19 @@ impl Log {
                 return Err(FollowError::AlreadyFollowed);
             }
         }
-        let tail = match self.boundary(from)? {
-            Some(first) => self.replay(first, follower.as_mut())?,
-            None => self.begin()?,
+        let replay = match self.segments.first() {
+            None if from == Position::ZERO => None,
+            _ => Some(self.replay_from(from, follower.as_mut())?),
         };
+        let tail = match replay {
+            Some(Replay::Damage { end, damage }) => return Ok(self.stay_read_only(end, damage)),
+            Some(Replay::Tail(tail)) => Some(tail),
+            None => None,
+        };
+        // The first change of the directory: epochs must not be used twice.
+        let identified = self.identity.write(self.disk.as_ref());
+        identified.map_err(|source| self.io_error("write the format file of", source))?;
+        let tail = tail.map_or_else(|| self.begin(), Ok)?;
         let end =
             self.resume_at(tail, follower.as_mut()).map_err(|source| self.io_error("repair", source))?;
         self.note_boot().map_err(|source| self.io_error("write the format file of", source))?;
@@ -76,20 +108,36 @@ impl Log {
         Ok(Position::new(end))
     }
 
-    /// The segment that starts at `from`; `None` when there is no log yet.
-    fn boundary(&self, from: Position) -> Result<Option<Arc<Segment>>, FollowError> {
-        let Some(first) = self.segments.first() else {
-            return if from == Position::ZERO {
-                Ok(None)
-            } else {
-                Err(FollowError::NotABoundary { asked: from })
-            };
-        };
+    /// Reads from `from` to the end, or to damage.
+    fn replay_from(&self, from: Position, follower: &mut dyn Follower) -> Result<Replay, FollowError> {
+        let first = self.segments.first().ok_or(FollowError::NotABoundary { asked: from })?;
         if from.get() < first.start {
             return Err(FollowError::Trimmed { start: Position::new(first.start), asked: from });
         }
-        let found = self.segments.starting_at(from.get());
-        found.map(Some).ok_or(FollowError::NotABoundary { asked: from })
+        match self.segments.starting_at(from.get()) {
+            Some(first) => self.replay(first, follower),
+            None if self.segments.covering(from.get()).is_some() => {
+                Err(FollowError::NotABoundary { asked: from })
+            }
+            // A boundary is told only when the segment behind it is there.
+            None => Ok(self.missing(from.get(), "what comes before is sealed")),
+        }
+    }
+
+    /// Everything before damage has been delivered: reads are served, and nothing is written.
+    fn stay_read_only(&self, end: u64, damage: Damage) -> Position {
+        let Damage { file, offset, reason } = &damage;
+        tracing::error!(
+            file,
+            offset,
+            reason,
+            "the log is damaged, and is only read from here on: everything before the damage is served, nothing is \
+             written or deleted; {READ_ONLY_ADVICE}"
+        );
+        self.committed.store(end, Ordering::Release);
+        // The first damage is the only one: there is one follower.
+        self.read_only.get_or_init(|| damage);
+        Position::new(end)
     }
 
     /// The first segment of a new log.
@@ -100,40 +148,54 @@ impl Log {
         Ok(Tail { segment, at: PAGE, previous: 0, has_entries: false, epoch: 0, unsynced: false })
     }
 
-    /// Reads segment after segment to the end.
-    fn replay(&self, first: Arc<Segment>, follower: &mut dyn Follower) -> Result<Tail, FollowError> {
+    /// Reads segment after segment.
+    fn replay(&self, first: Arc<Segment>, follower: &mut dyn Follower) -> Result<Replay, FollowError> {
         let mut segment = first;
         let mut unsynced = false;
         // The chain reaches into the segment before; where there is none it begins with 0.
         let mut before = Before { previous: (segment.start == 0).then_some(0), epoch: 0 };
         loop {
             if let Some(defect) = segment.defect {
-                return Err(self.damaged(&segment, 0, &defect.to_string()));
+                return Ok(self.damaged(&segment, segment.start, 0, defect.to_string()));
             }
             before.epoch = before.epoch.max(segment.epoch);
             let file = self.disk.open(&segment.name(), Access::Read);
             let file = file.map_err(|source| self.read_error(&segment, source))?;
             let len = file.len().map_err(|source| self.read_error(&segment, source))?;
-            if len < segment.bytes {
-                // The size was durable before the segment had its name.
-                let reason = format!("the file has {len} bytes of {}", segment.bytes);
-                return Err(self.damaged(&segment, len, &reason));
-            }
+            // The size was durable before the segment had its name.
+            let cut = (len < segment.bytes).then(|| format!("the file has {len} bytes of {}", segment.bytes));
             let mut scan = Scan::open(self.disk.as_ref(), self.log_id, &segment, before)
                 .map_err(|source| self.read_error(&segment, source))?;
-            let Replayed { sealed, has_entries, unsynced: found } =
+            let Replayed { ended, has_entries, unsynced: found } =
                 self.replay_segment(&segment, &mut scan, follower)?;
             unsynced |= found;
             before = scan.before();
-            if !sealed {
-                let previous = before.previous.unwrap_or_default();
-                let epoch = before.epoch;
-                return Ok(Tail { segment, at: scan.at(), previous, has_entries, epoch, unsynced });
+            let end = segment.start + scan.at();
+            match (ended, cut) {
+                (Ended::Sealed, None) => {}
+                // Nothing that was written is missing.
+                (Ended::Sealed, Some(reason)) => {
+                    self.note_damage(&self.disk.show(&segment.name()), len, &reason);
+                }
+                (Ended::Tail(_) | Ended::Damaged(_), Some(reason)) => {
+                    return Ok(self.damaged(&segment, end, len, reason));
+                }
+                (Ended::Damaged(defect), None) => {
+                    return Ok(self.damaged(&segment, end, scan.at(), defect.to_string()));
+                }
+                (Ended::Tail(defect), None) => {
+                    self.report_tail(&segment, scan.at(), defect);
+                    let (previous, epoch) = (before.previous.unwrap_or_default(), before.epoch);
+                    let at = scan.at();
+                    return Ok(Replay::Tail(Tail { segment, at, previous, has_entries, epoch, unsynced }));
+                }
             }
-            follower.sealed(Position::new(segment.end()));
             // The segment after it was there before the seal was written.
-            let next = self.segments.starting_at(segment.end());
-            segment = next.ok_or_else(|| self.missing(&segment))?;
+            let Some(next) = self.segments.starting_at(segment.end()) else {
+                return Ok(self.missing(segment.end(), &format!("{} says that it follows", segment.name())));
+            };
+            follower.sealed(Position::new(next.start));
+            segment = next;
         }
     }
 
@@ -144,39 +206,35 @@ impl Log {
         scan: &mut Scan,
         follower: &mut dyn Follower,
     ) -> Result<Replayed, FollowError> {
-        let mut found = Replayed::default();
-        loop {
+        let (mut has_entries, mut unsynced) = (false, false);
+        let ended = loop {
             let (at, before) = (scan.at(), scan.before());
             match scan.step().map_err(|source| self.read_error(segment, source))? {
                 Step::Block(block) => {
                     if !block.intact {
                         if !self.is_acknowledged(segment, at, block.header.end(), before.epoch)? {
-                            self.report_tail(segment, at, Defect::DataChecksum);
                             scan.retreat(at, before);
-                            return Ok(found);
+                            break Ended::Tail(Defect::DataChecksum);
                         }
                         let file = self.disk.show(&segment.name());
                         self.note_damage(&file, at, &Defect::DataChecksum.to_string());
                     }
-                    found.has_entries |= block.header.entries > 0;
-                    found.unsynced |= block.header.has(mark::UNSYNCED);
+                    has_entries |= block.header.entries > 0;
+                    unsynced |= block.header.has(mark::UNSYNCED);
                     deliver(&block, follower);
                     if block.header.has(mark::SEAL) {
-                        found.sealed = true;
-                        return Ok(found);
+                        break Ended::Sealed;
                     }
                 }
                 Step::Defect(defect) => {
                     // Where nothing was written, nothing can have been acknowledged beyond the block before.
                     let position = segment.start + at + 1;
-                    if self.is_acknowledged(segment, at, position, before.epoch)? {
-                        return Err(self.damaged(segment, at, &defect.to_string()));
-                    }
-                    self.report_tail(segment, at, defect);
-                    return Ok(found);
+                    let damaged = self.is_acknowledged(segment, at, position, before.epoch)?;
+                    break if damaged { Ended::Damaged(defect) } else { Ended::Tail(defect) };
                 }
             }
-        }
+        };
+        Ok(Replayed { ended, has_entries, unsynced })
     }
 
     /// Whether a block behind `at` proves that everything before `position` had been acknowledged.
@@ -277,17 +335,16 @@ impl Log {
         Ok(header.crc)
     }
 
-    fn damaged(&self, segment: &Segment, offset: u64, reason: &str) -> FollowError {
+    fn damaged(&self, segment: &Segment, end: u64, offset: u64, reason: String) -> Replay {
         let file = self.disk.show(&segment.name());
-        self.note_damage(&file, offset, reason);
-        FollowError::Damaged { file, offset, reason: reason.to_owned() }
+        Replay::Damage { end, damage: Damage { file, offset, reason } }
     }
 
-    fn missing(&self, before: &Segment) -> FollowError {
-        let file = self.disk.show(&crate::format::segment_name(before.end()));
-        let reason = format!("the file is missing, and {} says that it follows", before.name());
-        self.note_damage(&file, 0, &reason);
-        FollowError::Damaged { file, offset: 0, reason }
+    /// The segment that should start at a position is not there.
+    fn missing(&self, start: u64, because: &str) -> Replay {
+        let file = self.disk.show(&crate::format::segment_name(start));
+        let reason = format!("the file is missing: {because}");
+        Replay::Damage { end: start, damage: Damage { file, offset: 0, reason } }
     }
 
     fn read_error(&self, segment: &Segment, source: io::Error) -> FollowError {

@@ -2,12 +2,14 @@
 
 use std::sync::Arc;
 
-use chronik_backend::StorageBackend;
+use bytes::Bytes;
 use chronik_backend::conformance::{SEGMENT_BYTES, Subject};
+use chronik_backend::{Position, StorageBackend};
 
-use super::options;
+use super::{options, read_tree};
 use crate::disk::Disk;
 use crate::disk::sim::SimDisk;
+use crate::format::{segment_name, segment_start};
 use crate::{Durability, WalBackend};
 
 struct Simulated(SimDisk);
@@ -23,6 +25,21 @@ impl Subject for Simulated {
     fn fail_next_write(&mut self) -> bool {
         self.0.fail_in(1);
         true
+    }
+
+    fn damage(&mut self, entry: Position) {
+        let mut files = self.0.files();
+        let segments = files.iter_mut().filter_map(|(name, content)| Some((segment_start(name)?, content)));
+        let (start, content) = segments
+            .filter(|(start, _)| *start <= entry.get())
+            .max_by_key(|found| found.0)
+            .expect("a segment");
+        content[usize::try_from(entry.get() - start).expect("small")] ^= 1;
+        self.0 = SimDisk::holding(&files);
+    }
+
+    fn content(&mut self) -> Vec<(String, Bytes)> {
+        self.0.files().into_iter().map(|(name, content)| (name, content.into())).collect()
     }
 
     fn leave_space(&mut self, bytes: u64) -> bool {
@@ -62,6 +79,21 @@ impl Subject for Files {
         false
     }
 
+    fn damage(&mut self, entry: Position) {
+        let names =
+            std::fs::read_dir(self.dir.path()).expect("list").map(|entry| entry.expect("entry").file_name());
+        let starts = names.filter_map(|name| segment_start(&name.to_string_lossy()));
+        let start = starts.filter(|start| *start <= entry.get()).max().expect("a segment");
+        let file = self.dir.path().join(segment_name(start));
+        let mut content = std::fs::read(&file).expect("read");
+        content[usize::try_from(entry.get() - start).expect("small")] ^= 1;
+        std::fs::write(file, content).expect("write");
+    }
+
+    fn content(&mut self) -> Vec<(String, Bytes)> {
+        read_tree(self.dir.path())
+    }
+
     fn leave_space(&mut self, _bytes: u64) -> bool {
         false
     }
@@ -89,6 +121,12 @@ fn a_full_file_system_refuses_data_and_takes_control() {
         fn kill(&mut self) {}
         fn fail_next_write(&mut self) -> bool {
             false
+        }
+        fn damage(&mut self, entry: Position) {
+            self.0.damage(entry);
+        }
+        fn content(&mut self) -> Vec<(String, Bytes)> {
+            self.0.content()
         }
         fn leave_space(&mut self, _bytes: u64) -> bool {
             true

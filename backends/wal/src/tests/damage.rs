@@ -6,14 +6,14 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use chronik_backend::conformance::Recorder;
-use chronik_backend::{Append, AppendClass, FollowError, ReadError, StorageBackend};
+use chronik_backend::{Append, AppendClass, AppendError, Damage, Position, ReadError, StorageBackend};
 use chronik_types::Entropy;
 
 use super::{block_on, options, pattern};
 use crate::disk::Disk;
 use crate::disk::sim::SimDisk;
 use crate::dump::{Item, LogDump};
-use crate::format::{BLOCK_HEADER, BlockHeader, PAGE, SegmentHeader, crc32c};
+use crate::format::{BLOCK_HEADER, BlockHeader, PAGE, SegmentHeader, crc32c, segment_start};
 use crate::{OpenError, WalBackend};
 
 type Files = BTreeMap<String, Vec<u8>>;
@@ -74,12 +74,15 @@ fn check(backend: Result<WalBackend, OpenError>, fault: &str) {
         assert_eq!(committed.entry, entry(n), "{fault}: a wrong entry");
     }
     let all = found.len() as u64 == ENTRIES;
-    match followed {
-        Ok(_) => assert!(all, "{fault}: {} entries without an error", found.len()),
-        Err(FollowError::Damaged { file, .. }) => assert!(file.contains("wal-"), "{fault}: {file}"),
-        Err(error) => panic!("{fault}: {error}"),
+    if let Err(error) = followed {
+        panic!("{fault}: {error}");
     }
-    let reported = !backend.status().damage.is_empty();
+    let status = backend.status();
+    match &status.read_only {
+        None => assert!(all, "{fault}: {} entries without an error", found.len()),
+        Some(damage) => assert!(damage.file.contains("wal-"), "{fault}: {damage}"),
+    }
+    let reported = !status.damage.is_empty() || status.read_only.is_some();
     for (n, committed) in (0..).zip(&found) {
         match block_on(backend.read(committed.data)) {
             Ok(bytes) => assert!(bytes == data(n) || reported, "{fault}: wrong data without a report"),
@@ -153,6 +156,12 @@ fn no_single_fault_goes_unnoticed() {
         }
         check(open(&disk), &fault);
         let left = disk.files();
+        if let Ok(backend) = open(&disk)
+            && backend.follow(backend.start(), Box::new(Recorder::default())).is_ok()
+            && backend.status().read_only.is_some()
+        {
+            assert!(left == files && disk.files() == files, "{fault}: a damaged log was changed");
+        }
         // One that was made in advance and holds nothing may go.
         let written =
             |name: &&String| files[*name].get(4096..).is_some_and(|rest| rest.starts_with(b"CHRNKBLK"));
@@ -189,10 +198,49 @@ fn read_dir(dir: &Path) -> Files {
     files.map(read).collect()
 }
 
-/// Follows and returns the error.
-fn follow_error(files: &Files) -> FollowError {
+/// What is left of a damaged log.
+struct Left {
+    backend: WalBackend,
+    recorder: Recorder,
+    end: Position,
+    damage: Damage,
+}
+
+/// Follows a damaged log, and looks whether it is left as it was.
+fn left_of(files: &Files) -> Left {
+    let disk = SimDisk::holding(files);
+    let backend = open(&disk).expect("open");
+    let recorder = Recorder::default();
+    let end = backend.follow(backend.start(), Box::new(recorder.clone())).expect("follow");
+    let damage = backend.status().read_only.expect("damaged");
+    let append = Append { token: 1, entry: entry(1), data: Vec::new(), class: AppendClass::Control };
+    assert_eq!(backend.append(append), Err(AppendError::ReadOnly { damage: damage.clone() }));
+    block_on(backend.close());
+    assert!(disk.files() == *files, "a damaged log was changed");
+    Left { backend, recorder, end, damage }
+}
+
+/// The entries and data that are left are the first `count`, and no more.
+fn check_left(left: &Left, count: usize) {
+    let found = left.recorder.committed();
+    assert_eq!(found.len(), count);
+    for (n, committed) in (0..).zip(&found) {
+        assert_eq!(committed.entry, entry(n));
+        assert_eq!(block_on(left.backend.read(committed.data)).expect("readable"), data(n));
+        assert!(committed.position < left.end);
+    }
+}
+
+/// How many entries of a log lie before a position.
+fn entries_before(files: &Files, position: u64) -> usize {
     let backend = open(&SimDisk::holding(files)).expect("open");
-    backend.follow(backend.start(), Box::new(Recorder::default())).expect_err("damaged")
+    let recorder = Recorder::default();
+    backend.follow(backend.start(), Box::new(recorder.clone())).expect("follow");
+    recorder.committed().iter().filter(|committed| committed.position.get() < position).count()
+}
+
+fn start_of(name: &str) -> u64 {
+    segment_start(name).expect("a segment")
 }
 
 #[test]
@@ -201,10 +249,58 @@ fn damage_is_named_by_file_and_offset() {
     let name = segment_names(&files)[1].clone();
     files.get_mut(&name).expect("there")[3 * 4096 + 20] ^= 1;
     let block = first_block_at_or_before(&files[&name], 3 * 4096);
-    let Err(FollowError::Damaged { file, offset, .. }) = Err::<(), _>(follow_error(&files)) else {
-        panic!("not reported as damage")
-    };
+    let Damage { file, offset, .. } = left_of(&files).damage;
     assert_eq!((file, offset), (format!("sim/{name}"), block));
+}
+
+#[test]
+fn everything_before_a_damaged_block_is_read_and_nothing_is_written() {
+    let healthy = healthy(1);
+    let name = segment_names(&healthy)[1].clone();
+    let block = first_block_at_or_before(&healthy[&name], 8 * 4096);
+    let position = start_of(&name) + block;
+    let before = entries_before(&healthy, position);
+    assert!(before > 0 && before < usize::try_from(ENTRIES).expect("small"));
+    // In the header, and in the entries behind it.
+    for at in [20, BLOCK_HEADER + 10] {
+        let mut files = healthy.clone();
+        files.get_mut(&name).expect("there")[usize::try_from(block).expect("small") + at] ^= 1;
+        let left = left_of(&files);
+        check_left(&left, before);
+        assert_eq!((left.end.get(), left.damage.offset), (position, block));
+        assert_eq!(left.damage.file, format!("sim/{name}"));
+    }
+}
+
+#[test]
+fn a_segment_that_was_cut_in_the_middle_is_read_up_to_there() {
+    let mut files = healthy(1);
+    let name = segment_names(&files)[1].clone();
+    let cut = 8 * 4096 + 100;
+    let block = first_block_at_or_before(&files[&name], cut);
+    let before = entries_before(&files, start_of(&name) + block);
+    files.get_mut(&name).expect("there").truncate(cut);
+    let left = left_of(&files);
+    check_left(&left, before);
+    assert_eq!((left.end.get(), left.damage.offset), (start_of(&name) + block, cut as u64));
+    assert_eq!(left.damage.reason, format!("the file has {cut} bytes of {SEGMENT_BYTES}"));
+}
+
+#[test]
+fn a_segment_that_was_cut_behind_its_last_block_has_lost_nothing() {
+    let mut files = healthy(1);
+    let name = segment_names(&files)[0].clone();
+    let content = files.get_mut(&name).expect("there");
+    let end = content.iter().rposition(|byte| *byte != 0).expect("a block");
+    content.truncate(end + 1);
+    assert!((content.len() as u64) < SEGMENT_BYTES);
+    let backend = open(&SimDisk::holding(&files)).expect("open");
+    let recorder = Recorder::default();
+    backend.follow(backend.start(), Box::new(recorder.clone())).expect("follow");
+    assert_eq!(recorder.committed().len() as u64, ENTRIES);
+    let status = backend.status();
+    assert_eq!(status.read_only, None);
+    assert!(status.damage.len() == 1 && status.damage[0].contains(&name), "{:?}", status.damage);
 }
 
 fn first_block_at_or_before(content: &[u8], offset: usize) -> u64 {
@@ -248,11 +344,8 @@ fn a_replaced_block_breaks_the_chain() {
     content[meta.end - 1] ^= 1;
     header.meta_crc = crc32c(&content[meta]);
     header.encode(log_id, &mut content[at..]);
-    let error = follow_error(&files);
-    assert!(
-        matches!(&error, FollowError::Damaged { reason, .. } if reason.contains("does not follow")),
-        "{error}"
-    );
+    let damage = left_of(&files).damage;
+    assert!(damage.reason.contains("does not follow"), "{damage}");
 }
 
 /// A file that was recycled under the same name: only the epoch of its header tells the blocks of before apart.
@@ -283,17 +376,39 @@ fn a_segment_of_another_log_is_refused() {
     let other = healthy(2);
     let name = segment_names(&files)[1].clone();
     files.insert(name.clone(), other[&name].clone());
-    let error = follow_error(&files);
-    assert!(error.to_string().contains(&name) && error.to_string().contains("another log"), "{error}");
+    let left = left_of(&files);
+    assert!(
+        left.damage.file.contains(&name) && left.damage.reason.contains("another log"),
+        "{}",
+        left.damage
+    );
+    assert_eq!(left.end.get(), start_of(&name));
 }
 
 #[test]
 fn a_missing_segment_is_named() {
     let mut files = healthy(1);
     let name = segment_names(&files)[1].clone();
+    let before = entries_before(&files, start_of(&name));
     files.remove(&name);
-    let error = follow_error(&files);
-    assert!(error.to_string().contains(&name) && error.to_string().contains("missing"), "{error}");
+    let left = left_of(&files);
+    check_left(&left, before);
+    assert!(left.damage.file.contains(&name) && left.damage.reason.contains("missing"), "{}", left.damage);
+    assert!(left.recorder.boundaries().is_empty(), "nothing starts there");
+}
+
+#[test]
+fn a_missing_segment_is_named_when_the_log_is_followed_from_it() {
+    let mut files = healthy(1);
+    let name = segment_names(&files)[1].clone();
+    files.remove(&name);
+    let disk = SimDisk::holding(&files);
+    let backend = open(&disk).expect("open");
+    let start = Position::new(start_of(&name));
+    let end = backend.follow(start, Box::new(Recorder::default())).expect("follow");
+    let damage = backend.status().read_only.expect("damaged");
+    assert!(damage.file.contains(&name) && end == start, "{damage}");
+    assert!(disk.files() == files, "a damaged log was changed");
 }
 
 #[test]
@@ -303,8 +418,7 @@ fn a_truncated_last_segment_is_damage_not_a_tail() {
     let written = |name: &String| files[name][4096..].starts_with(b"CHRNKBLK");
     let name = segment_names(&files).into_iter().rfind(written).expect("a segment");
     files.get_mut(&name).expect("there").truncate(2 * 4096);
-    let error = follow_error(&files);
-    assert!(matches!(error, FollowError::Damaged { offset: 8192, .. }), "{error}");
+    assert_eq!(left_of(&files).damage.offset, 8192);
 }
 
 #[test]

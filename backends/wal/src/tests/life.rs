@@ -102,12 +102,16 @@ impl Life {
         let shared: Arc<dyn Disk> = Arc::new(disk.clone());
         let log = Log::open(Arc::clone(&shared), settings, &Entropy::seeded(7));
         let log = log.map_err(|error| format!("{error} {error:?}"))?;
-        let objects = ObjectFiles::open(shared).map_err(|error| error.to_string())?;
+        let objects = ObjectFiles::new(shared);
         let seen = Arc::new(Mutex::new(Seen::default()));
         let witness = Witness { disk: disk.clone(), synced, seen: Arc::clone(&seen) };
         let start = log.start();
         let from = from.unwrap_or(Position::new(start));
         log.recover(from, Box::new(witness)).map_err(|error: FollowError| format!("{error} {error:?}"))?;
+        if let Some(damage) = log.read_only() {
+            return Err(damage.to_string());
+        }
+        objects.prepare().map_err(|error| error.to_string())?;
         let disk = disk.clone();
         let entries =
             seen.lock().history.iter().map(|found| (token_of(found), found.position.get())).collect();

@@ -37,6 +37,20 @@ fn pattern(seed: u64, len: usize) -> Bytes {
     noise.slice(offset..offset + len)
 }
 
+/// Path and content of every file in a directory and below, but for the lock, in order.
+fn read_tree(dir: &std::path::Path) -> Vec<(String, Bytes)> {
+    let mut files = Vec::new();
+    for path in std::fs::read_dir(dir).expect("list").map(|entry| entry.expect("entry").path()) {
+        if path.is_dir() {
+            files.extend(read_tree(&path));
+        } else if !path.ends_with("lock") {
+            files.push((path.display().to_string(), std::fs::read(&path).expect("read").into()));
+        }
+    }
+    files.sort();
+    files
+}
+
 fn block_on<T>(future: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_current_thread().build().expect("a runtime").block_on(future)
 }

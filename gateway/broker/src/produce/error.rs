@@ -60,7 +60,9 @@ impl ProduceError {
 /// What a client is told when storage does not take an entry.
 pub(crate) const fn storage_code(error: &AppendError) -> ErrorCode {
     match error {
-        AppendError::Full { .. } | AppendError::Overloaded { .. } => ErrorCode::KafkaStorageError,
+        AppendError::Full { .. } | AppendError::Overloaded { .. } | AppendError::ReadOnly { .. } => {
+            ErrorCode::KafkaStorageError
+        }
         AppendError::TooLarge { .. } => ErrorCode::RecordListTooLarge,
         AppendError::Closed => ErrorCode::NotLeaderOrFollower,
     }
@@ -68,6 +70,7 @@ pub(crate) const fn storage_code(error: &AppendError) -> ErrorCode {
 
 #[cfg(test)]
 mod tests {
+    use chronik_backend::Damage;
     use chronik_types::{TopicId, TopicPartition};
 
     use super::*;
@@ -75,6 +78,7 @@ mod tests {
     #[test]
     fn each_failure_has_its_code() {
         let at = TopicPartition::new(TopicId::NONE, 0.into());
+        let damage = Damage { file: "wal-1.log".into(), offset: 7, reason: "cut".into() };
         let table = [
             (ProduceError::TopicDeleted, ErrorCode::UnknownTopicOrPartition),
             (BatchError::Empty.into(), ErrorCode::InvalidRecord),
@@ -87,6 +91,7 @@ mod tests {
             (AppendError::Full { detail: String::new() }.into(), ErrorCode::KafkaStorageError),
             (AppendError::TooLarge { size: 2, limit: 1 }.into(), ErrorCode::RecordListTooLarge),
             (AppendError::Overloaded { queued: 2, limit: 1 }.into(), ErrorCode::KafkaStorageError),
+            (AppendError::ReadOnly { damage }.into(), ErrorCode::KafkaStorageError),
             (AppendError::Closed.into(), ErrorCode::NotLeaderOrFollower),
             (ProduceError::Stopped, ErrorCode::NotLeaderOrFollower),
         ];
