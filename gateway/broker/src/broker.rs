@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
-use chronik_backend::{Status, StorageBackend};
+use chronik_backend::{Damage, Status, StorageBackend};
 use chronik_config::Settings;
 use chronik_config::kafka::DynamicConfigs;
 use chronik_state::{Change, Outcome, State};
@@ -27,6 +27,8 @@ pub struct Broker {
     pub(crate) entropy: Entropy,
     cluster_id: ClusterId,
     node_id: NodeId,
+    /// The damage of the journal because of which nothing can be changed.
+    read_only: Option<Damage>,
     /// Room for records on their way to storage, in KiB.
     room: Arc<Semaphore>,
     room_kib: u32,
@@ -59,6 +61,9 @@ impl Broker {
     /// the cluster at its first start, and starts the upkeep tasks on the present runtime, which has to live as long as
     /// the broker.
     ///
+    /// Over a damaged journal the broker is as it was before the damage, for good: it reads, refuses every change, and has
+    /// no upkeep.
+    ///
     /// # Errors
     /// [`OpenError`]; nothing was changed in storage then, except perhaps that the cluster was named.
     pub async fn open(
@@ -85,18 +90,22 @@ impl Broker {
         );
         let mut broker = Self {
             core,
-            backend,
             index_cache,
             entropy: options.entropy,
             cluster_id: ClusterId::new(""),
             node_id,
+            read_only: backend.status().read_only,
             room: Arc::new(Semaphore::new(usize::try_from(room_kib).unwrap_or(usize::MAX))),
             room_kib,
             stop: watch::Sender::new(false),
+            backend,
         };
         broker.cluster_id = broker.name_cluster(options.settings.kafka.cluster_id.as_deref()).await?;
         let broker = Arc::new(broker);
-        upkeep::start(&broker, checkpointer, &broker.stop);
+        if broker.read_only.is_none() {
+            upkeep::start(&broker, checkpointer, &broker.stop);
+        }
+        broker.core.metrics.storage_read_only.set(broker.read_only.is_some().into());
         Ok(broker)
     }
 
@@ -108,6 +117,11 @@ impl Broker {
                 tracing::warn!(cluster_id = %known, "the cluster keeps the id it was given at its first start");
             }
             return Ok(known);
+        }
+        if let Some(damage) = &self.read_only
+            && self.state(|state| state.applied().is_none())
+        {
+            return Err(OpenError::Damaged { damage: damage.clone() });
         }
         // The entry that names the cluster is the first of its journal.
         if self.state(|state| state.applied().is_some()) {
@@ -262,6 +276,11 @@ impl Broker {
     /// Facts about storage.
     pub fn storage(&self) -> Status {
         self.backend.status()
+    }
+
+    /// The damage of the journal because of which nothing can be changed, if there is any.
+    pub(crate) fn read_only(&self) -> Option<&Damage> {
+        self.read_only.as_ref()
     }
 
     /// The metrics of the broker core.

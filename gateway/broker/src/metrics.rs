@@ -54,6 +54,8 @@ pub struct Metrics {
     pub checkpoint_errors: Counter,
     /// Bytes that retention has given up.
     pub retention_bytes: Counter,
+    /// 1 when the journal is damaged, so that it can only be read; else 0.
+    pub storage_read_only: Gauge,
 }
 
 impl Default for Metrics {
@@ -82,6 +84,7 @@ impl Default for Metrics {
             checkpoint_position: Gauge::default(),
             checkpoint_errors: Counter::default(),
             retention_bytes: Counter::default(),
+            storage_read_only: Gauge::default(),
         }
     }
 }
@@ -136,5 +139,7 @@ impl Metrics {
         registry.register("checkpoint_errors", "Failed attempts to write a checkpoint or an index", errors);
         let bytes = self.retention_bytes.clone();
         registry.register_with_unit("retention", "Bytes given up by retention", Unit::Bytes, bytes);
+        let help = "1 when the journal is damaged and can only be read; /readyz tells where";
+        registry.register("storage_read_only", help, self.storage_read_only.clone());
     }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use chronik_backend::{FollowError, ObjectError, ObjectName, Position};
+use chronik_backend::{Damage, FollowError, ObjectError, ObjectName, Position, READ_ONLY_ADVICE};
 use chronik_config::Settings;
 use chronik_types::{Clock, Entropy};
 
@@ -37,6 +37,12 @@ pub enum OpenError {
     /// The journal cannot be followed.
     #[error("the journal cannot be read")]
     Follow(#[source] FollowError),
+    /// The journal is damaged at its very start, so that there is nothing to read.
+    #[error("nothing of the journal can be read: {damage}; nothing was changed; {READ_ONLY_ADVICE}")]
+    Damaged {
+        /// Where, and what was found.
+        damage: Damage,
+    },
     /// An entry of the journal cannot be applied.
     #[error("the journal cannot be applied")]
     Halted(#[source] Arc<Halt>),

@@ -23,6 +23,16 @@ pub enum ReadError {
         /// The offset after its last record.
         high_watermark: Offset,
     },
+    /// The journal is damaged, and only what lies before the damage is known.
+    #[error(
+        "the journal is damaged, and known up to offset {high_watermark} of the partition, not to {offset}"
+    )]
+    BehindDamage {
+        /// The offset asked for.
+        offset: Offset,
+        /// The offset after the last record that is known.
+        high_watermark: Offset,
+    },
     /// The bytes of a batch are not those that were appended.
     #[error("the batch of {offset} at journal position {at} is damaged")]
     Corrupt {
@@ -77,7 +87,9 @@ impl ReadError {
             Self::Storage { source: chronik_backend::ReadError::Damaged { .. }, .. } => {
                 ErrorCode::CorruptMessage
             }
-            Self::Storage { .. } | Self::Index { .. } => ErrorCode::KafkaStorageError,
+            Self::BehindDamage { .. } | Self::Storage { .. } | Self::Index { .. } => {
+                ErrorCode::KafkaStorageError
+            }
         }
     }
 }
@@ -97,6 +109,7 @@ mod tests {
         let table = [
             (ReadError::TopicDeleted, ErrorCode::UnknownTopicOrPartition),
             (out_of_range, ErrorCode::OffsetOutOfRange),
+            (ReadError::BehindDamage { offset, high_watermark: offset }, ErrorCode::KafkaStorageError),
             (ReadError::Corrupt { offset, at, source: BatchError::Empty }, ErrorCode::CorruptMessage),
             (
                 ReadError::Records { offset, source: RecordError::UnknownCodec { id: 7 } },

@@ -109,8 +109,12 @@ impl Broker {
         }
         let high_watermark = partition.high_watermark();
         let log_start_offset = partition.log_start_offset();
-        if request.from < log_start_offset || request.from > high_watermark {
-            let offset = request.from;
+        let offset = request.from;
+        // There may have been such a record: a reader that was told otherwise would start somewhere else.
+        if offset > high_watermark && self.read_only().is_some() {
+            return Err(ReadError::BehindDamage { offset, high_watermark });
+        }
+        if offset < log_start_offset || offset > high_watermark {
             return Err(ReadError::OffsetOutOfRange { offset, log_start_offset, high_watermark });
         }
         Ok(match request.isolation {

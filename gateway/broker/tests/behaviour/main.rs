@@ -5,6 +5,7 @@ mod changes;
 mod offsets;
 mod produce;
 mod read;
+mod read_only;
 mod restart;
 mod retention;
 mod support;

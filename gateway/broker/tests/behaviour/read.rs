@@ -97,7 +97,7 @@ async fn damage_on_the_medium_is_found_and_stays_where_it_is() {
         rig.produce(&rig.partition("t", 0), batch(2)).await.unwrap();
     }
     let restarted = rig.faults.restart();
-    let cold = Arc::new(Cold { inner: Arc::new(restarted), damaged: parking_lot::Mutex::new(None) });
+    let cold = Arc::new(Cold::over(Arc::new(restarted)));
     let backend: Arc<dyn StorageBackend> = Arc::clone(&cold) as _;
     let broker = open(&rig.settings, &rig.clock, &backend).await.unwrap();
     let partition = Arc::clone(&broker.topic("t").unwrap().partitions()[0]);

@@ -1,6 +1,7 @@
 //! A broker over a memory backend that outlives it, and batches to feed it.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -203,11 +204,28 @@ pub(crate) async fn eventually(mut holds: impl FnMut() -> bool) {
     tokio::time::timeout(Duration::from_secs(10), wait).await.expect("the condition comes true");
 }
 
-/// A backend whose data is never in memory, and may come damaged from the medium.
+/// A backend whose data is never in memory, and may come damaged from the medium; it counts what would change it.
 pub(crate) struct Cold {
-    pub(crate) inner: Arc<dyn StorageBackend>,
+    inner: Arc<dyn StorageBackend>,
     /// The address whose byte is flipped.
     pub(crate) damaged: parking_lot::Mutex<Option<Position>>,
+    changes: AtomicU64,
+}
+
+impl Cold {
+    pub(crate) fn over(inner: Arc<dyn StorageBackend>) -> Self {
+        Self { inner, damaged: parking_lot::Mutex::default(), changes: AtomicU64::new(0) }
+    }
+
+    /// Changes that were asked for, whether they were made or not.
+    pub(crate) fn changes(&self) -> u64 {
+        self.changes.load(Ordering::SeqCst)
+    }
+
+    fn change(&self) -> &dyn StorageBackend {
+        self.changes.fetch_add(1, Ordering::SeqCst);
+        self.inner.as_ref()
+    }
 }
 
 impl StorageBackend for Cold {
@@ -216,7 +234,7 @@ impl StorageBackend for Cold {
     }
 
     fn append(&self, append: Append) -> Result<(), AppendError> {
-        self.inner.append(append)
+        self.change().append(append)
     }
 
     fn cached(&self, _: DataRef) -> Option<Bytes> {
@@ -241,11 +259,11 @@ impl StorageBackend for Cold {
     }
 
     fn seal(&self) {
-        self.inner.seal();
+        self.change().seal();
     }
 
     fn trim(&self, upto: Position) -> BoxFuture<'_, Result<Position, ObjectError>> {
-        self.inner.trim(upto)
+        self.change().trim(upto)
     }
 
     fn status(&self) -> Status {
@@ -259,7 +277,7 @@ impl StorageBackend for Cold {
 
 impl Objects for Cold {
     fn put(&self, name: ObjectName, bytes: Bytes) -> BoxFuture<'_, Result<(), ObjectError>> {
-        self.inner.put(name, bytes)
+        self.change().put(name, bytes)
     }
 
     fn get(&self, name: ObjectName) -> BoxFuture<'_, Result<Bytes, ObjectError>> {
@@ -271,6 +289,6 @@ impl Objects for Cold {
     }
 
     fn delete(&self, name: ObjectName) -> BoxFuture<'_, Result<(), ObjectError>> {
-        self.inner.delete(name)
+        self.change().delete(name)
     }
 }
