@@ -119,4 +119,5 @@ const EXAMPLES: &str = "Examples:
   chronik log dump ./chronik-data                  what is in the log
   chronik bench -b 127.0.0.1:9092 -t load --create-topic -p 16
 
-Exit codes: 0 stopped as asked, 1 failed, 2 wrong usage, 74 storage failed, 78 settings refused.";
+Exit codes: 0 stopped as asked, 1 failed, 2 wrong usage, 74 storage failed or cannot be read,
+78 settings refused.";

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 use std::net::SocketAddr;
 
-use chronik_backend::Status;
+use chronik_backend::{READ_ONLY_ADVICE, Status};
 use chronik_config::Settings;
 
 /// Facts for the banner that are known only once everything is bound.
@@ -35,6 +35,10 @@ pub(crate) fn text(running: &Running<'_>) -> String {
     line("storage", &format!("{} in {}: {}", storage.backend, storage.location, storage.durability));
     for damage in &storage.damage {
         line("damage", damage);
+    }
+    if let Some(damage) = &storage.read_only {
+        line("damage", &damage.to_string());
+        line("writes", &format!("refused; what lies before the damage can be read; {READ_ONLY_ADVICE}"));
     }
     let (cluster, node) = (running.cluster_id, running.settings.kafka.node_id);
     let (topics, partitions) = (running.topics, running.partitions);

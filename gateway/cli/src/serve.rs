@@ -5,7 +5,7 @@ mod open_files;
 use std::sync::Arc;
 
 use chronik_admin::{AdminParts, AdminServer, Check, ProcessCollector, Readiness};
-use chronik_backend::StorageBackend;
+use chronik_backend::{READ_ONLY_ADVICE, StorageBackend};
 use chronik_broker::{Broker, BrokerOptions, Halt};
 use chronik_config::Settings;
 use chronik_server::{Parts, Server};
@@ -162,16 +162,16 @@ fn halted(halt: &Halt) -> Exit {
 /// What `/readyz` looks at.
 fn readiness(backend: &dyn StorageBackend) -> Readiness {
     let status = backend.status();
-    let mut checks = vec![Check {
-        name: "storage",
-        ok: !status.full,
-        detail: if status.full {
-            "no space left: produces are refused, reads go on".to_owned()
-        } else {
-            format!("{}, {} bytes in {} segments", status.backend, status.bytes_used, status.segments)
-        },
-    }];
-    // Damage concerns single ranges; the rest is served, so it does not make the gateway unready.
+    let detail = match &status.read_only {
+        Some(damage) => format!(
+            "read-only: {damage}; what lies before the damage can be read, every change is refused; {READ_ONLY_ADVICE}"
+        ),
+        None if status.full => "no space left: produces are refused, reads go on".to_owned(),
+        None => format!("{}, {} bytes in {} segments", status.backend, status.bytes_used, status.segments),
+    };
+    // A gateway that takes no records is not ready, though those who know of it can still read from it.
+    let mut checks = vec![Check { name: "storage", ok: !status.full && status.read_only.is_none(), detail }];
+    // Damage to records concerns single ranges; the rest is served, so it does not make the gateway unready.
     checks.extend(status.damage.into_iter().map(|detail| Check { name: "damage", ok: true, detail }));
     Readiness { checks }
 }
