@@ -18,6 +18,9 @@ use chronik_types::{
 use chronik_wire::api;
 use chronik_wire::batch::RecordBatch;
 use chronik_wire::compression::compress;
+use chronik_wire::header::parse_request_header;
+use chronik_wire::request::decode_request;
+use kafka_protocol::messages::{JoinGroupRequest, SyncGroupRequest};
 use serde_json::Value;
 
 /// Longer ones teach the fuzzer nothing and slow it down.
@@ -25,6 +28,7 @@ const MAX_SEED_BYTES: usize = 2_048;
 
 fn main() -> Result<(), Box<dyn Error>> {
     requests()?;
+    consumer_protocol()?;
     batches()?;
     state()?;
     Ok(disk()?)
@@ -78,6 +82,31 @@ fn requests() -> Result<(), Box<dyn Error>> {
     seed("frame", "several", &pair)?;
     seed("frame", "cut", &pair[..pair.len() - 5])?;
     Ok(seed("frame", "too-large", &[0, 0x7f, 0xff, 0xff, 0xff, 0, 1])?)
+}
+
+/// A blob of each kind and version.
+fn consumer_protocol() -> Result<(), Box<dyn Error>> {
+    for line in golden("groups.jsonl")? {
+        let version = i16::try_from(line["version"].as_i64().unwrap_or(-1))?;
+        let frame = unhex(&line["request"]);
+        let mut body = Bytes::from(frame).slice(4..);
+        let Ok(header) = parse_request_header(&mut body) else { continue };
+        let blob = match header.api.name {
+            "JoinGroup" => decode_request::<JoinGroupRequest>(version, &mut body)?
+                .protocols
+                .pop()
+                .map(|one| one.metadata),
+            "SyncGroup" => decode_request::<SyncGroupRequest>(version, &mut body)?
+                .assignments
+                .pop()
+                .map(|one| one.assignment),
+            _ => None,
+        };
+        if let Some(blob) = blob {
+            seed("consumer_protocol", &format!("{}-{}", header.api.name, blob[1]), &blob)?;
+        }
+    }
+    Ok(())
 }
 
 fn batches() -> Result<(), Box<dyn Error>> {
