@@ -11,12 +11,12 @@
 //! Integers are little-endian. There is no length and no checksum: the journal delimits and guards entries. A field is
 //! added by a new format version, and a new change takes a new ordinal; neither is ever reused.
 
-use chronik_types::{ClusterId, Offset, TimestampMs, TopicId, TopicPartition};
+use chronik_types::{ClusterId, GroupId, Offset, TimestampMs, TopicId, TopicPartition};
 
 use crate::cluster::CheckHash;
 use crate::codec::{DecodeError, Reader, Writer};
 use crate::configs::AlterConfigs;
-use crate::groups::CommitOffsets;
+use crate::groups::{CommitOffsets, DeleteOffsets, ExpireOffsets, StoreClassicGroup};
 use crate::partitions::AppendedBatch;
 use crate::topics::{CreatePartitions, CreateTopic};
 
@@ -67,6 +67,17 @@ pub enum Change {
     CheckHash(CheckHash),
     /// Offsets are committed for a group.
     CommitOffsets(CommitOffsets),
+    /// The members of a classic group change.
+    StoreClassicGroup(StoreClassicGroup),
+    /// Offsets of a group are deleted.
+    DeleteOffsets(DeleteOffsets),
+    /// A group without members is deleted, with its offsets.
+    DeleteGroup {
+        /// The group.
+        group_id: GroupId,
+    },
+    /// Offsets expire, and groups of which nothing is left.
+    ExpireOffsets(ExpireOffsets),
 }
 
 /// Persisted ordinals, never reused.
@@ -82,6 +93,10 @@ mod kind {
     pub(super) const NAME_CLUSTER: u8 = 9;
     pub(super) const CHECK_HASH: u8 = 10;
     pub(super) const COMMIT_OFFSETS: u8 = 11;
+    pub(super) const STORE_CLASSIC_GROUP: u8 = 12;
+    pub(super) const DELETE_OFFSETS: u8 = 13;
+    pub(super) const DELETE_GROUP: u8 = 14;
+    pub(super) const EXPIRE_OFFSETS: u8 = 15;
 }
 
 impl Entry {
@@ -145,6 +160,10 @@ impl Change {
             Self::NameCluster { .. } => kind::NAME_CLUSTER,
             Self::CheckHash(_) => kind::CHECK_HASH,
             Self::CommitOffsets(_) => kind::COMMIT_OFFSETS,
+            Self::StoreClassicGroup(_) => kind::STORE_CLASSIC_GROUP,
+            Self::DeleteOffsets(_) => kind::DELETE_OFFSETS,
+            Self::DeleteGroup { .. } => kind::DELETE_GROUP,
+            Self::ExpireOffsets(_) => kind::EXPIRE_OFFSETS,
         }
     }
 
@@ -163,6 +182,10 @@ impl Change {
             Self::NameCluster { .. } => "name cluster",
             Self::CheckHash(_) => "check hash",
             Self::CommitOffsets(_) => "commit offsets",
+            Self::StoreClassicGroup(_) => "store classic group",
+            Self::DeleteOffsets(_) => "delete offsets",
+            Self::DeleteGroup { .. } => "delete group",
+            Self::ExpireOffsets(_) => "expire offsets",
         }
     }
 
@@ -188,6 +211,10 @@ impl Change {
             Self::NameCluster { cluster_id } => w.text(cluster_id.as_str()),
             Self::CheckHash(check) => check.write(w),
             Self::CommitOffsets(commit) => commit.write(w),
+            Self::StoreClassicGroup(store) => store.write(w),
+            Self::DeleteOffsets(delete) => delete.write(w),
+            Self::DeleteGroup { group_id } => w.text(group_id.as_str()),
+            Self::ExpireOffsets(expire) => expire.write(w),
         }
     }
 
@@ -210,6 +237,10 @@ impl Change {
             kind::NAME_CLUSTER => Self::NameCluster { cluster_id: ClusterId::new(r.text("cluster id")?) },
             kind::CHECK_HASH => Self::CheckHash(CheckHash::read(r)?),
             kind::COMMIT_OFFSETS => Self::CommitOffsets(CommitOffsets::read(r)?),
+            kind::STORE_CLASSIC_GROUP => Self::StoreClassicGroup(StoreClassicGroup::read(r)?),
+            kind::DELETE_OFFSETS => Self::DeleteOffsets(DeleteOffsets::read(r)?),
+            kind::DELETE_GROUP => Self::DeleteGroup { group_id: GroupId::new(r.text("group id")?) },
+            kind::EXPIRE_OFFSETS => Self::ExpireOffsets(ExpireOffsets::read(r)?),
             kind => return Err(DecodeError::UnknownKind { kind, version: ENTRY_VERSION }),
         })
     }

@@ -2,9 +2,10 @@
 
 use std::mem::size_of;
 
-use chronik_types::{NodeId, TopicId, TopicName};
+use chronik_types::{GroupId, MemberId, NodeId, TopicId, TopicName};
 
 use crate::configs::Configs;
+use crate::groups::{ClassicMember, Group, GroupBody, MemberProtocol};
 use crate::partitions::Partition;
 use crate::producers::Producer;
 use crate::state::State;
@@ -18,7 +19,8 @@ impl State {
     /// not the bookkeeping of the allocator. Walks over all partitions.
     #[must_use]
     pub fn heap_bytes(&self) -> usize {
-        self.topics.iter_by_id().map(topic_bytes).sum()
+        let topics: usize = self.topics.iter_by_id().map(topic_bytes).sum();
+        topics + self.groups().map(|(id, group)| group_bytes(id, group)).sum::<usize>()
     }
 }
 
@@ -40,6 +42,29 @@ fn topic_bytes(topic: &Topic) -> usize {
 fn partition_bytes(partition: &Partition) -> usize {
     let producer = size_of::<Producer>() + tree_entry(size_of::<(i64, Box<Producer>)>());
     size_of::<Partition>() + partition.producer_count() * producer
+}
+
+fn group_bytes(id: &GroupId, group: &Group) -> usize {
+    let members = match group.body() {
+        GroupBody::Classic(group) => group.members.iter().map(classic_member_bytes).sum::<usize>(),
+    };
+    ARC_HEADER
+        + id.as_str().len()
+        + tree_entry(size_of::<(GroupId, Group)>())
+        + members
+        + group.offsets().heap_bytes()
+}
+
+fn classic_member_bytes((id, member): (&MemberId, &ClassicMember)) -> usize {
+    let instance = member.instance_id.as_ref().map_or(0, |id| ARC_HEADER + id.as_str().len());
+    let protocols = member.protocols.iter();
+    let protocols: usize = protocols
+        .map(|protocol| size_of::<MemberProtocol>() + protocol.name.len() + protocol.metadata.len())
+        .sum();
+    tree_entry(size_of::<(MemberId, ClassicMember)>())
+        + (ARC_HEADER + id.as_str().len() + instance)
+        + (member.client_id.len() + member.client_host.len())
+        + (2 * ARC_HEADER + protocols + member.assignment.len())
 }
 
 fn configs_bytes(configs: &Configs) -> usize {

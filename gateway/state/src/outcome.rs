@@ -4,7 +4,7 @@ use chronik_types::{ClusterId, Offset, ProducerId};
 
 use crate::Rejection;
 use crate::cluster::Diverged;
-use crate::groups::GroupError;
+use crate::groups::{GroupError, OffsetsExpired};
 use crate::partitions::Placed;
 use crate::topics::DeletedTopic;
 
@@ -35,4 +35,12 @@ pub enum Outcome {
     HashChecked(Result<(), Diverged>),
     /// Of [`crate::Change::CommitOffsets`].
     OffsetsCommitted(Result<(), GroupError>),
+    /// Of [`crate::Change::StoreClassicGroup`].
+    ClassicGroupStored(Result<(), GroupError>),
+    /// Of [`crate::Change::DeleteOffsets`]: one result for each partition, in their order.
+    OffsetsDeleted(Result<Vec<Result<(), GroupError>>, GroupError>),
+    /// Of [`crate::Change::DeleteGroup`].
+    GroupDeleted(Result<(), GroupError>),
+    /// Of [`crate::Change::ExpireOffsets`].
+    OffsetsExpired(OffsetsExpired),
 }

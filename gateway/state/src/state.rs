@@ -65,7 +65,17 @@ impl State {
             Change::NameCluster { cluster_id } => Outcome::ClusterNamed(self.cluster.name(cluster_id)),
             Change::CheckHash(check) => self.check_hash(position, *check),
             Change::CommitOffsets(commit) => {
-                Outcome::OffsetsCommitted(self.groups.commit(entry.time, commit))
+                Outcome::OffsetsCommitted(self.groups.commit(entry.time, &self.topics, commit))
+            }
+            Change::StoreClassicGroup(store) => {
+                Outcome::ClassicGroupStored(self.groups.store_classic(store))
+            }
+            Change::DeleteOffsets(delete) => {
+                Outcome::OffsetsDeleted(self.groups.delete_offsets(&self.topics, delete))
+            }
+            Change::DeleteGroup { group_id } => Outcome::GroupDeleted(self.groups.delete(group_id)),
+            Change::ExpireOffsets(expire) => {
+                Outcome::OffsetsExpired(self.groups.expire(entry.time, &self.topics, expire))
             }
         };
         self.applied = Some(position);
@@ -162,6 +172,33 @@ impl State {
     /// All groups in the order of their names.
     pub fn groups(&self) -> impl Iterator<Item = (&GroupId, &Group)> {
         self.groups.iter()
+    }
+
+    /// How many groups there are.
+    #[must_use]
+    pub fn group_count(&self) -> usize {
+        self.groups.len()
+    }
+
+    /// Groups that [`crate::ExpireOffsets`] would change now: at most `limit` of them, after that one in the order of
+    /// their names, and the last group that was looked at, if there are more.
+    #[must_use]
+    pub fn groups_to_expire(
+        &self,
+        after: Option<&GroupId>,
+        limit: usize,
+        now: TimestampMs,
+        retention_ms: i64,
+    ) -> (Vec<GroupId>, Option<GroupId>) {
+        let mut last = None;
+        let mut due = Vec::new();
+        for (id, group) in self.groups.after(after).take(limit) {
+            if group.has_expired(now, &self.topics, retention_ms) {
+                due.push(id.clone());
+            }
+            last = Some(id);
+        }
+        (due, last.cloned())
     }
 
     /// Dynamic configs that hold for all brokers.

@@ -1,9 +1,11 @@
 //! Classic groups: what of them survives a restart. The rebalance itself happens in memory, in the coordinator.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use chronik_types::{GenerationId, GroupInstanceId, MemberId, TimestampMs};
+use chronik_types::{GenerationId, GroupId, GroupInstanceId, MemberId, TimestampMs};
 
+use super::subscription::{self, Subscribed};
 use super::{Committer, GroupError};
 use crate::codec::{DecodeError, Reader, Writer};
 
@@ -37,13 +39,73 @@ pub struct ClassicMember {
     pub rebalance_timeout_ms: i32,
     /// How long it may be silent, in milliseconds.
     pub session_timeout_ms: i32,
-    /// The strategies that it supports, in its order, each with what it wants its leader to know. Opaque here.
-    pub protocols: Vec<(Box<str>, Box<[u8]>)>,
+    /// The strategies that it supports, in its order.
+    pub protocols: Arc<[MemberProtocol]>,
     /// What the leader assigned to it. Opaque here.
-    pub assignment: Box<[u8]>,
+    pub assignment: Arc<[u8]>,
 }
 
+/// An assignment strategy that a member supports.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MemberProtocol {
+    /// Its name, as in `range`.
+    pub name: Box<str>,
+    /// What the member wants its leader to know, such as the topics that it subscribes to.
+    pub metadata: Box<[u8]>,
+}
+
+/// The members of a classic group change: a generation has become stable, the last member has left, or a static member
+/// came back with another id.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoreClassicGroup {
+    /// The group.
+    pub group_id: GroupId,
+    /// [`super::Group::revision`] of the group that was decided against; 0 when there was none.
+    pub expected_revision: u64,
+    /// The group from now on.
+    pub group: ClassicGroup,
+}
+
+impl StoreClassicGroup {
+    /// Layout: group id text, expected revision u64, then as in [`ClassicGroup::write`].
+    pub(crate) fn write(&self, w: &mut Writer) {
+        w.text(self.group_id.as_str());
+        w.u64(self.expected_revision);
+        self.group.write(w);
+    }
+
+    pub(crate) fn read(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        Ok(Self {
+            group_id: GroupId::new(r.text("group id")?),
+            expected_revision: r.u64("expected revision")?,
+            group: ClassicGroup::read(r)?,
+        })
+    }
+}
+
+/// The protocol type of consumers, as against Connect's workers and others.
+const CONSUMER: &str = "consumer";
+
 impl ClassicGroup {
+    /// Whether its members are consumers, whose subscriptions can be read.
+    #[must_use]
+    pub fn has_consumers(&self) -> bool {
+        self.protocol_type.as_deref() == Some(CONSUMER)
+    }
+
+    /// The topics that its members subscribe to (`ClassicGroup.computeSubscribedTopics` in Kafka).
+    #[must_use]
+    pub fn subscribed(&self) -> Subscribed<'_> {
+        match &self.protocol_name {
+            _ if !self.has_consumers() => Subscribed::Nothing,
+            _ if self.members.is_empty() => Subscribed::Nothing,
+            Some(protocol) => {
+                subscription::of_all(self.members.values().map(|member| member.metadata(protocol)))
+            }
+            None => Subscribed::Unknown,
+        }
+    }
+
     /// Whether that client may commit offsets (`ClassicGroup.validateOffsetCommit` in Kafka).
     pub(super) fn check_committer(&self, committer: &Committer) -> Result<(), GroupError> {
         match committer {
@@ -104,6 +166,13 @@ impl ClassicGroup {
 }
 
 impl ClassicMember {
+    /// What it told its leader for a protocol; nothing when it does not support it.
+    #[must_use]
+    pub fn metadata(&self, protocol: &str) -> &[u8] {
+        let found = self.protocols.iter().find(|supported| &*supported.name == protocol);
+        found.map_or(&[], |supported| &supported.metadata)
+    }
+
     /// Layout: optional instance id text, client id text, client host text, rebalance timeout i32, session timeout i32,
     /// count u32 of protocols, each name text and bytes, assignment bytes.
     fn write(&self, w: &mut Writer) {
@@ -113,9 +182,9 @@ impl ClassicMember {
         w.i32(self.rebalance_timeout_ms);
         w.i32(self.session_timeout_ms);
         w.count(self.protocols.len());
-        for (name, metadata) in &self.protocols {
-            w.text(name);
-            w.bytes(metadata);
+        for protocol in self.protocols.iter() {
+            w.text(&protocol.name);
+            w.bytes(&protocol.metadata);
         }
         w.bytes(&self.assignment);
     }
@@ -127,9 +196,12 @@ impl ClassicMember {
             client_host: r.text("client host")?.into(),
             rebalance_timeout_ms: r.i32("rebalance timeout")?,
             session_timeout_ms: r.i32("session timeout")?,
-            protocols: r.list("protocols", 8, |r| {
-                Ok((r.text("protocol")?.into(), r.bytes("protocol metadata")?.into()))
-            })?,
+            protocols: r
+                .list("protocols", 8, |r| {
+                    let name = r.text("protocol")?.into();
+                    Ok(MemberProtocol { name, metadata: r.bytes("protocol metadata")?.into() })
+                })?
+                .into(),
             assignment: r.bytes("assignment")?.into(),
         })
     }

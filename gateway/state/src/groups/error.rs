@@ -15,6 +15,18 @@ pub enum GroupError {
     /// Another member has taken over this static instance.
     #[error("another member has this group.instance.id now")]
     FencedInstance,
+    /// There is no such group.
+    #[error("there is no such group")]
+    UnknownGroup,
+    /// The group has members.
+    #[error("the group has members")]
+    NotEmpty,
+    /// Members of the group subscribe to the topic.
+    #[error("members of the group subscribe to the topic")]
+    SubscribedToTopic,
+    /// The group was changed since this change was decided, by another coordinator.
+    #[error("another coordinator has changed the group")]
+    RevisionMoved,
 }
 
 impl GroupError {
@@ -25,6 +37,31 @@ impl GroupError {
             Self::UnknownMember => ErrorCode::UnknownMemberId,
             Self::IllegalGeneration => ErrorCode::IllegalGeneration,
             Self::FencedInstance => ErrorCode::FencedInstanceId,
+            Self::UnknownGroup => ErrorCode::GroupIdNotFound,
+            Self::NotEmpty => ErrorCode::NonEmptyGroup,
+            Self::SubscribedToTopic => ErrorCode::GroupSubscribedToTopic,
+            Self::RevisionMoved => ErrorCode::NotCoordinator,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_refusal_has_the_code_that_kafka_answers() {
+        let table = [
+            (GroupError::UnknownMember, 25),
+            (GroupError::IllegalGeneration, 22),
+            (GroupError::FencedInstance, 82),
+            (GroupError::UnknownGroup, 69),
+            (GroupError::NotEmpty, 68),
+            (GroupError::SubscribedToTopic, 86),
+            (GroupError::RevisionMoved, 16),
+        ];
+        for (error, code) in table {
+            assert_eq!(error.error_code().code(), code, "{error}");
         }
     }
 }

@@ -4,21 +4,27 @@
 //! offset expires. What a classic group decides while it rebalances is no business of the state; what survives a restart
 //! is, and is guarded by the revision of the group, so that of two coordinators only one succeeds.
 //!
-//! `offsets` holds what is committed, `classic` the members of classic groups.
+//! `offsets` holds what is committed, `expiry` what becomes of it in time, `classic` the members of classic groups.
 
 mod classic;
 mod error;
+mod expiry;
 mod offsets;
+mod subscription;
 
 use std::collections::BTreeMap;
+use std::ops::Bound;
 
-use chronik_types::{GroupId, ProducerId, TimestampMs, TopicId};
+use chronik_types::{GroupId, ProducerId, TimestampMs, TopicId, TopicPartition};
 
 use crate::codec::{DecodeError, Reader, Writer};
+use crate::topics::Topics;
 
-pub use classic::{ClassicGroup, ClassicMember};
+pub use classic::{ClassicGroup, ClassicMember, MemberProtocol, StoreClassicGroup};
 pub use error::GroupError;
-pub use offsets::{CommitOffsets, CommittedOffset, Committer, Offsets};
+pub use expiry::{ExpireOffsets, OffsetsExpired};
+pub use offsets::{CommitOffsets, CommittedOffset, Committer, DeleteOffsets, Offsets};
+pub use subscription::Subscribed;
 
 /// A group that exists.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -120,21 +126,109 @@ impl Groups {
         self.0.iter()
     }
 
-    /// Commits offsets; a commit without a member makes the group that it is for.
-    pub(crate) fn commit(&mut self, time: TimestampMs, commit: &CommitOffsets) -> Result<(), GroupError> {
-        let group = self.for_commit(&commit.group_id, &commit.committer)?;
-        group.offsets.commit(time, &commit.offsets);
+    /// Those after that one; all of them after none.
+    pub(crate) fn after(&self, id: Option<&GroupId>) -> impl Iterator<Item = (&GroupId, &Group)> {
+        self.0.range((id.map_or(Bound::Unbounded, |id| Bound::Excluded(id.clone())), Bound::Unbounded))
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Commits offsets; a commit without a member makes the group that it is for. What is committed for partitions that
+    /// are no more is dropped.
+    pub(crate) fn commit(
+        &mut self,
+        time: TimestampMs,
+        topics: &Topics,
+        commit: &CommitOffsets,
+    ) -> Result<(), GroupError> {
+        match (self.0.get(commit.group_id.as_str()), &commit.committer) {
+            (Some(group), committer) => group.check_committer(committer)?,
+            (None, Committer::Anyone) => {}
+            (None, Committer::Member { .. }) => return Err(GroupError::UnknownGroup),
+        }
+        let exists = |at: &TopicPartition| {
+            topics.get(at.topic_id).is_some_and(|topic| topic.partition(at.partition).is_some())
+        };
+        let group = self.0.entry(commit.group_id.clone()).or_default();
+        group.offsets.commit(time, commit.offsets.iter().filter(|(at, _)| exists(at)));
         Ok(())
     }
 
+    /// Takes over the members of a classic group.
+    pub(crate) fn store_classic(&mut self, store: &StoreClassicGroup) -> Result<(), GroupError> {
+        let revision = self.0.get(store.group_id.as_str()).map_or(0, Group::revision);
+        if revision != store.expected_revision {
+            return Err(GroupError::RevisionMoved);
+        }
+        let group = self.0.entry(store.group_id.clone()).or_default();
+        group.body = GroupBody::Classic(store.group.clone());
+        group.revision += 1;
+        Ok(())
+    }
+
+    /// Deletes offsets of a group: one result for each partition, in their order.
+    pub(crate) fn delete_offsets(
+        &mut self,
+        topics: &Topics,
+        delete: &DeleteOffsets,
+    ) -> Result<Vec<Result<(), GroupError>>, GroupError> {
+        let Group { body, offsets, .. } =
+            self.0.get_mut(delete.group_id.as_str()).ok_or(GroupError::UnknownGroup)?;
+        let subscribed = match body {
+            GroupBody::Classic(group) if group.members.is_empty() || group.has_consumers() => group.subscribed(),
+            GroupBody::Classic(_) => return Err(GroupError::NotEmpty),
+        };
+        let delete_one = |at: &TopicPartition| {
+            if topics.get(at.topic_id).is_some_and(|topic| subscribed.contains(topic.name().as_str())) {
+                return Err(GroupError::SubscribedToTopic);
+            }
+            offsets.delete(*at);
+            Ok(())
+        };
+        Ok(delete.partitions.iter().map(delete_one).collect())
+    }
+
+    /// Deletes a group that has no members, with its offsets.
+    pub(crate) fn delete(&mut self, id: &GroupId) -> Result<(), GroupError> {
+        let group = self.0.get(id.as_str()).ok_or(GroupError::UnknownGroup)?;
+        if !group.is_empty() {
+            return Err(GroupError::NotEmpty);
+        }
+        self.0.remove(id.as_str());
+        Ok(())
+    }
+
+    /// Forgets offsets whose time has come, and groups of which nothing is left.
+    pub(crate) fn expire(&mut self, time: TimestampMs, topics: &Topics, expire: &ExpireOffsets) -> OffsetsExpired {
+        let mut expired = OffsetsExpired::default();
+        for id in &expire.group_ids {
+            let Some(group) = self.0.get_mut(id.as_str()) else { continue };
+            expired.offsets += group.expire(time, topics, expire.retention_ms);
+            if group.is_empty() && group.offsets.is_empty() {
+                self.0.remove(id.as_str());
+                expired.groups += 1;
+            }
+        }
+        expired
+    }
+
     /// Keeps offsets back until the transaction of that producer ends (KIP-98). The caller has checked the transaction.
+    /// A client that does not say which member it is may commit for a group with members: early versions of
+    /// TxnOffsetCommit cannot say it.
     pub(crate) fn commit_in_transaction(
         &mut self,
         time: TimestampMs,
         producer_id: ProducerId,
         commit: &CommitOffsets,
     ) -> Result<(), GroupError> {
-        let group = self.for_commit(&commit.group_id, &commit.committer)?;
+        match (self.0.get(commit.group_id.as_str()), &commit.committer) {
+            (_, Committer::Anyone) => {}
+            (Some(group), committer) => group.check_committer(committer)?,
+            (None, Committer::Member { .. }) => return Err(GroupError::UnknownGroup),
+        }
+        let group = self.0.entry(commit.group_id.clone()).or_default();
         group.offsets.keep_back(time, producer_id, &commit.offsets);
         Ok(())
     }
@@ -149,16 +243,6 @@ impl Groups {
     /// Forgets the offsets of a topic that was deleted.
     pub(crate) fn forget_topic(&mut self, topic_id: TopicId) {
         self.0.values_mut().for_each(|group| group.offsets.forget_topic(topic_id));
-    }
-
-    fn for_commit(&mut self, id: &GroupId, committer: &Committer) -> Result<&mut Group, GroupError> {
-        match (self.0.get(id), committer) {
-            (Some(group), _) => group.check_committer(committer)?,
-            (None, Committer::Anyone) => {}
-            // A group that is not there has no generations either, as Kafka answers it.
-            (None, Committer::Member { .. }) => return Err(GroupError::IllegalGeneration),
-        }
-        Ok(self.0.entry(id.clone()).or_default())
     }
 
     /// Layout: count u32, per group in the order of their ids: id text, then as in [`Group::write`].

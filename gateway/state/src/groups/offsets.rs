@@ -38,6 +38,15 @@ pub struct CommitOffsets {
     pub offsets: Vec<(TopicPartition, CommittedOffset)>,
 }
 
+/// Offsets of a group are deleted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeleteOffsets {
+    /// The group.
+    pub group_id: GroupId,
+    /// Their partitions.
+    pub partitions: Vec<TopicPartition>,
+}
+
 /// An offset as it was committed. When that was, the entry says.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CommittedOffset {
@@ -58,7 +67,16 @@ pub struct CommittedOffset {
 pub struct Offsets {
     committed: BTreeMap<TopicPartition, CommittedOffset>,
     /// By the producer of an open transaction.
-    kept_back: BTreeMap<ProducerId, BTreeMap<TopicPartition, CommittedOffset>>,
+    kept_back: BTreeMap<ProducerId, BTreeMap<TopicPartition, KeptBack>>,
+}
+
+/// An offset that waits for the end of a transaction.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct KeptBack {
+    /// Its place in the order of those that wait.
+    order: u64,
+    /// `None` when a later one has been committed meanwhile: the newest commit wins, whichever transaction ends first.
+    offset: Option<CommittedOffset>,
 }
 
 impl Offsets {
@@ -85,9 +103,15 @@ impl Offsets {
         self.kept_back.values().any(|offsets| offsets.contains_key(&at))
     }
 
-    pub(super) fn commit(&mut self, time: TimestampMs, offsets: &[(TopicPartition, CommittedOffset)]) {
-        let committed = offsets.iter().map(|(at, offset)| (*at, offset.clone().at_time(time)));
-        self.committed.extend(committed);
+    pub(super) fn commit<'a>(
+        &mut self,
+        time: TimestampMs,
+        offsets: impl Iterator<Item = &'a (TopicPartition, CommittedOffset)>,
+    ) {
+        for (at, offset) in offsets {
+            self.supersede(*at, u64::MAX);
+            self.committed.insert(*at, offset.clone().at_time(time));
+        }
     }
 
     pub(super) fn keep_back(
@@ -96,16 +120,44 @@ impl Offsets {
         producer_id: ProducerId,
         offsets: &[(TopicPartition, CommittedOffset)],
     ) {
-        let kept = offsets.iter().map(|(at, offset)| (*at, offset.clone().at_time(time)));
+        let waiting = self.kept_back.values().flat_map(BTreeMap::values);
+        let order = waiting.map(|kept| kept.order).max().map_or(0, |last| last + 1);
+        let kept = offsets
+            .iter()
+            .map(|(at, offset)| (*at, KeptBack { order, offset: Some(offset.clone().at_time(time)) }));
         self.kept_back.entry(producer_id).or_default().extend(kept);
     }
 
     pub(super) fn end_transaction(&mut self, producer_id: ProducerId, committed: bool) {
-        if let Some(offsets) = self.kept_back.remove(&producer_id)
-            && committed
-        {
-            self.committed.extend(offsets);
+        let Some(offsets) = self.kept_back.remove(&producer_id).filter(|_| committed) else { return };
+        for (at, kept) in offsets {
+            if let Some(offset) = kept.offset {
+                self.supersede(at, kept.order);
+                self.committed.insert(at, offset);
+            }
         }
+    }
+
+    /// Lets what waits for a partition, and came before that place in the order, never be published.
+    fn supersede(&mut self, at: TopicPartition, before: u64) {
+        for offsets in self.kept_back.values_mut() {
+            if let Some(kept) = offsets.get_mut(&at).filter(|kept| kept.order < before) {
+                kept.offset = None;
+            }
+        }
+    }
+
+    /// Forgets the offset of a partition, also one that waits.
+    pub(super) fn delete(&mut self, at: TopicPartition) {
+        self.retain(|partition, _| partition != at);
+        self.supersede(at, u64::MAX);
+    }
+
+    /// Keeps the committed offsets of which that holds; returns how many went.
+    pub(super) fn retain(&mut self, mut keep: impl FnMut(TopicPartition, &CommittedOffset) -> bool) -> usize {
+        let before = self.committed.len();
+        self.committed.retain(|at, offset| keep(*at, offset));
+        before - self.committed.len()
     }
 
     pub(super) fn forget_topic(&mut self, topic_id: TopicId) {
@@ -114,13 +166,18 @@ impl Offsets {
     }
 
     /// Layout: committed offsets (count u32, each partition and [`CommittedOffset::write`]), then count u32 of producers,
-    /// each id i64 and its offsets in the same form.
+    /// each id i64 and count u32 of offsets that wait, each partition, order u64 and optional [`CommittedOffset::write`].
     pub(super) fn write(&self, w: &mut Writer) {
         write_offsets(w, self.committed.iter());
         w.count(self.kept_back.len());
         for (producer, offsets) in &self.kept_back {
             w.i64(producer.get());
-            write_offsets(w, offsets.iter());
+            w.count(offsets.len());
+            for (at, kept) in offsets {
+                w.topic_partition(*at);
+                w.u64(kept.order);
+                w.optional(kept.offset.as_ref(), |w, offset| offset.write(w));
+            }
         }
     }
 
@@ -128,9 +185,22 @@ impl Offsets {
         let committed = read_offsets(r)?.into_iter().collect();
         let kept_back = r.list("producers with offsets", 12, |r| {
             let producer = ProducerId::new(r.i64("producer id")?);
-            Ok((producer, read_offsets(r)?.into_iter().collect()))
+            let offsets = r.list("offsets that wait", 29, |r| {
+                let at = r.topic_partition("offset partition")?;
+                let order = r.u64("order of an offset")?;
+                let offset = r.optional("offset that waits", CommittedOffset::read)?;
+                Ok((at, KeptBack { order, offset }))
+            })?;
+            Ok((producer, offsets.into_iter().collect()))
         })?;
         Ok(Self { committed, kept_back: kept_back.into_iter().collect() })
+    }
+
+    /// Roughly what they take of the heap.
+    pub(crate) fn heap_bytes(&self) -> usize {
+        let entry = size_of::<(TopicPartition, CommittedOffset)>() * 3 / 2;
+        let kept = self.kept_back.values().flat_map(BTreeMap::values).filter_map(|kept| kept.offset.as_ref());
+        self.committed.values().chain(kept).map(|offset| entry + offset.metadata.len()).sum()
     }
 }
 
@@ -159,6 +229,22 @@ impl CommittedOffset {
             metadata: r.text("offset metadata")?.into(),
             committed_at: r.timestamp("committed at")?,
             expires_at: r.optional("expires at", |r| r.timestamp("expires at"))?,
+        })
+    }
+}
+
+impl DeleteOffsets {
+    /// Layout: group id text, count u32 of partitions.
+    pub(crate) fn write(&self, w: &mut Writer) {
+        w.text(self.group_id.as_str());
+        w.count(self.partitions.len());
+        self.partitions.iter().for_each(|at| w.topic_partition(*at));
+    }
+
+    pub(crate) fn read(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        Ok(Self {
+            group_id: GroupId::new(r.text("group id")?),
+            partitions: r.list("partitions", 20, |r| r.topic_partition("partition"))?,
         })
     }
 }
