@@ -11,8 +11,7 @@ const MAX: Duration = Duration::from_millis(0x7fff_ffff);
 const MIN: Duration = Duration::from_millis(1);
 
 section! {
-    /// Consumer groups and the offsets they commit. This version serves no groups: these settings are read, checked and
-    /// reported, and act on nothing.
+    /// Consumer groups and the offsets they commit.
     pub struct GroupSettings as SECTION at groups {
         /// Which group protocols are spoken.
         rebalance_protocols: Vec<RebalanceProtocol> = vec![RebalanceProtocol::Classic, RebalanceProtocol::Consumer];
@@ -24,6 +23,12 @@ section! {
         max_session_timeout: Duration = Duration::from_secs(1_800), in MIN => MAX;
         /// Classic: the most members of a group. 2147483647 is no limit.
         max_size: i32 = i32::MAX, in 1 => i32::MAX;
+        /// The most groups, with and without members. A join or a first commit beyond is refused.
+        max_groups: u32 = 100_000, in 1 => 10_000_000;
+        /// The most members of all groups together. A join beyond is refused.
+        max_members: u32 = 200_000, in 1 => 10_000_000;
+        /// The most memory for what the members of all groups subscribe to and are assigned. A join beyond is refused.
+        max_member_bytes: ByteSize = ByteSize::mib(256), in ByteSize::mib(1) => ByteSize::gib(1_024);
         /// Consumer: a member that is silent for this long has left.
         consumer_session_timeout: Duration = Duration::from_secs(45), in MIN => MAX;
         /// Consumer: the shortest session timeout that a group can be given.

@@ -16,6 +16,7 @@ use crate::catalog::PartsByPartition;
 use crate::checkpoint::{self, Checkpoint, Checkpointer};
 use crate::configs::EffectiveConfigs;
 use crate::core::Core;
+use crate::groups::Coordinator;
 use crate::index::IndexCache;
 use crate::{BrokerOptions, ChangeError, Halt, Metrics, OpenError, Partition, Topic, Watch, upkeep};
 
@@ -24,6 +25,7 @@ pub struct Broker {
     pub(crate) core: Arc<Core>,
     pub(crate) backend: Arc<dyn StorageBackend>,
     pub(crate) index_cache: Arc<IndexCache>,
+    pub(crate) groups: Coordinator,
     pub(crate) entropy: Entropy,
     cluster_id: ClusterId,
     node_id: NodeId,
@@ -91,6 +93,7 @@ impl Broker {
         let mut broker = Self {
             core,
             index_cache,
+            groups: Coordinator::new(),
             entropy: options.entropy,
             cluster_id: ClusterId::new(""),
             node_id,
@@ -102,6 +105,7 @@ impl Broker {
         };
         broker.cluster_id = broker.name_cluster(options.settings.kafka.cluster_id.as_deref()).await?;
         let broker = Arc::new(broker);
+        broker.restore_groups();
         if broker.read_only.is_none() {
             upkeep::start(&broker, checkpointer, &broker.stop);
         }

@@ -5,7 +5,7 @@
 //! are read through per-partition indexes of the journal. Nothing here knows a wire format but that of record batches.
 //!
 //! Read `broker`, then `produce` and `applier` for the way in, `read` and `index` for the way out. `retention` and
-//! `checkpoint` keep the journal short.
+//! `checkpoint` keep the journal short, `groups` coordinates consumers.
 
 mod applier;
 mod broker;
@@ -18,6 +18,7 @@ mod core;
 #[cfg(feature = "fuzzing")]
 #[doc(hidden)]
 pub mod fuzzing;
+mod groups;
 mod halt;
 mod index;
 mod list_offsets;
@@ -35,6 +36,10 @@ mod watch;
 
 pub use broker::{ActiveProducer, Broker};
 pub use change::ChangeError;
+pub use groups::{
+    ClassicState, Committing, CoordinatorError, DescribedGroup, DescribedMember, GroupKind, JoinRefusal, JoinRequest,
+    Joined, JoinedMember, Leaving, ListedGroup, MemberIdentity, SyncRequest, Synced,
+};
 pub use halt::Halt;
 pub use list_offsets::{ListedOffset, OffsetSpec};
 pub use metrics::Metrics;

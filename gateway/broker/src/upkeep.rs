@@ -1,4 +1,4 @@
-//! The tasks behind a broker core: retention, expiry of producers, checks of the state, indexes and checkpoints.
+//! The tasks behind a broker core: retention, expiry of producers and offsets, timers of groups, checks of the state, indexes and checkpoints.
 //!
 //! Each holds the core only while it works, so that dropping the last handle ends it.
 
@@ -22,12 +22,17 @@ const RETRY: Duration = Duration::from_secs(10);
 /// How often the state is hashed. It costs about as much as encoding a checkpoint.
 const STATE_CHECK_INTERVAL: Duration = Duration::from_secs(600);
 
+/// How long the timers of groups rest when there are none.
+const QUIET: Duration = Duration::from_secs(60);
+
 /// Starts the tasks on the present runtime. They end when `stop` does.
 pub(crate) fn start(broker: &Arc<Broker>, checkpointer: Checkpointer, stop: &watch::Sender<bool>) {
     let until = stop.subscribe();
     tokio::spawn(stoppable(retention(Arc::downgrade(broker)), until.clone()));
     tokio::spawn(stoppable(producer_expiry(Arc::downgrade(broker)), until.clone()));
     tokio::spawn(stoppable(state_checks(Arc::downgrade(broker)), until.clone()));
+    tokio::spawn(stoppable(group_timers(Arc::downgrade(broker)), until.clone()));
+    tokio::spawn(stoppable(offset_expiry(Arc::downgrade(broker)), until.clone()));
     tokio::spawn(stoppable(checkpoints(broker.core_handle(), checkpointer), until));
 }
 
@@ -74,6 +79,40 @@ async fn state_checks(broker: Weak<Broker>) {
         let Some(broker) = broker.upgrade() else { return };
         if let Err(error) = broker.run_state_check().await {
             tracing::warn!(%error, "the state could not be hashed");
+        }
+    }
+}
+
+/// One task for the timers of all groups and members.
+async fn group_timers(broker: Weak<Broker>) {
+    loop {
+        let Some(wait) = broker.upgrade().map(|broker| {
+            broker.run_group_timers();
+            let now = broker.core.clock.monotonic();
+            let next = broker.groups.next_alarm();
+            (broker.groups.alarms_changed(), next.map(|next| next.saturating_sub(now)))
+        }) else {
+            return;
+        };
+        let (changed, time) = wait;
+        tokio::select! {
+            () = changed.notified() => {}
+            () = tokio::time::sleep(time.unwrap_or(QUIET)) => {}
+        }
+    }
+}
+
+async fn offset_expiry(broker: Weak<Broker>) {
+    loop {
+        let Some(interval) =
+            broker.upgrade().map(|broker| broker.settings().groups.offsets_retention_check_interval)
+        else {
+            return;
+        };
+        tokio::time::sleep(interval).await;
+        let Some(broker) = broker.upgrade() else { return };
+        if let Err(error) = broker.run_offset_expiry().await {
+            tracing::warn!(%error, "committed offsets could not expire");
         }
     }
 }

@@ -1,0 +1,121 @@
+//! What operators ask: which groups there are, what they are like, and that one goes.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use chronik_state::{Change, GroupBody, GroupError, Outcome};
+use chronik_types::GroupId;
+
+use super::coordinator::Absent;
+use super::members::check_group_id;
+use super::{ClassicState, CoordinatorError, DescribedMember};
+use crate::Broker;
+
+/// The protocol of a group.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum GroupKind {
+    /// Members choose the assignment.
+    Classic,
+}
+
+impl GroupKind {
+    /// Kafka's name for it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Classic => "classic",
+        }
+    }
+}
+
+/// A group in a list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ListedGroup {
+    /// Its name.
+    pub group_id: GroupId,
+    /// Its protocol.
+    pub kind: GroupKind,
+    /// Kafka's name for its state.
+    pub state: &'static str,
+    /// What it does; empty for a group that never had members.
+    pub protocol_type: Box<str>,
+}
+
+/// A classic group in full.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DescribedGroup {
+    /// Its state.
+    pub state: ClassicState,
+    /// What it does; empty for a group that never had members.
+    pub protocol_type: Box<str>,
+    /// The protocol that was chosen; empty while it is not stable.
+    pub protocol: Box<str>,
+    /// Its members.
+    pub members: Vec<DescribedMember>,
+}
+
+impl Broker {
+    /// All groups, in the order of their names.
+    pub fn list_groups(&self) -> Vec<ListedGroup> {
+        let mut listed = BTreeMap::new();
+        self.state(|state| {
+            for (id, group) in state.groups() {
+                let GroupBody::Classic(stored) = group.body();
+                let state = if group.is_empty() { ClassicState::Empty } else { ClassicState::Stable };
+                listed.insert(id.clone(), (state, stored.protocol_type.clone()));
+            }
+        });
+        self.groups.for_each(|id, group| {
+            listed.insert(id.clone(), (group.state(), group.protocol_type().map(Into::into)));
+        });
+        let entry = |(group_id, (state, protocol_type)): (GroupId, (ClassicState, Option<Box<str>>))| ListedGroup {
+            group_id,
+            kind: GroupKind::Classic,
+            state: state.name(),
+            protocol_type: protocol_type.unwrap_or_default(),
+        };
+        listed.into_iter().map(entry).collect()
+    }
+
+    /// A classic group.
+    ///
+    /// # Errors
+    /// [`GroupError::UnknownGroup`] when there is none of that name.
+    pub fn describe_group(self: &Arc<Self>, id: &GroupId) -> Result<DescribedGroup, CoordinatorError> {
+        check_group_id(id)?;
+        let in_memory = self.in_group(id, Absent::Leave, |group, _| DescribedGroup {
+            state: group.state(),
+            protocol_type: group.protocol_type().unwrap_or_default().into(),
+            protocol: group.stable_protocol().unwrap_or_default().into(),
+            members: group.describe(),
+        });
+        if let Some((described, _)) = in_memory {
+            return Ok(described);
+        }
+        let stored = self.state(|state| {
+            state.group(id.as_str()).map(|group| match group.body() {
+                GroupBody::Classic(stored) => stored.protocol_type.clone(),
+            })
+        });
+        let protocol_type = stored.ok_or(GroupError::UnknownGroup)?.unwrap_or_default();
+        let (state, protocol, members) = (ClassicState::Empty, Box::default(), Vec::new());
+        Ok(DescribedGroup { state, protocol_type, protocol, members })
+    }
+
+    /// Deletes a group without members, with its offsets.
+    ///
+    /// # Errors
+    /// [`CoordinatorError`].
+    pub async fn delete_group(self: &Arc<Self>, group_id: GroupId) -> Result<(), CoordinatorError> {
+        check_group_id(&group_id)?;
+        let has_members = self.in_group(&group_id, Absent::Leave, |group, _| !group.is_empty());
+        match has_members {
+            Some((true, _)) => return Err(GroupError::NotEmpty.into()),
+            Some((false, _)) | None => {}
+        }
+        match self.propose(Change::DeleteGroup { group_id }).await? {
+            Outcome::GroupDeleted(result) => Ok(result?),
+            _ => Err(CoordinatorError::NotCoordinator),
+        }
+    }
+}
