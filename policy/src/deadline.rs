@@ -91,7 +91,8 @@ impl<F: Future<Output = Result<Reply, Infallible>>> Future for DeadlineFuture<F>
     }
 }
 
-/// A produce waits for storage and its outcome must not be guessed; a fetch waits for records.
+/// A produce waits for storage and its outcome must not be guessed; a fetch waits for records; a member of a group waits
+/// for the others, as long as the group's own timeouts say.
 fn waits_by_design(api: &Api) -> bool {
-    matches!(api.name, "Produce" | "Fetch")
+    matches!(api.name, "Produce" | "Fetch" | "JoinGroup" | "SyncGroup")
 }

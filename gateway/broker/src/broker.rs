@@ -234,6 +234,11 @@ impl Broker {
         self.core.catalog.counts().1
     }
 
+    /// The time on the wall.
+    pub fn now(&self) -> TimestampMs {
+        self.core.clock.now()
+    }
+
     /// The settings with the dynamic broker configs in force.
     pub fn settings(&self) -> Arc<Settings> {
         self.core.configs.settings()

@@ -30,8 +30,8 @@ pub use codec::DecodeError;
 pub use configs::{AlterConfigs, ConfigChange, ConfigResource, Configs};
 pub use entry::{Change, ENTRY_VERSION, Entry};
 pub use groups::{
-    ClassicGroup, ClassicMember, CommitOffsets, CommittedOffset, Committer, DeleteOffsets, ExpireOffsets, Group,
-    GroupBody, GroupError, MemberProtocol, Offsets, OffsetsExpired, StoreClassicGroup, Subscribed,
+    ClassicGroup, ClassicMember, CommitOffsets, CommittedOffset, Committer, DeleteOffsets, ExpireOffsets,
+    Group, GroupBody, GroupError, MemberProtocol, Offsets, OffsetsExpired, StoreClassicGroup, Subscribed,
 };
 pub use outcome::Outcome;
 pub use partitions::{AppendedBatch, Partition, Placed};

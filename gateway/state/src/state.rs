@@ -67,9 +67,7 @@ impl State {
             Change::CommitOffsets(commit) => {
                 Outcome::OffsetsCommitted(self.groups.commit(entry.time, &self.topics, commit))
             }
-            Change::StoreClassicGroup(store) => {
-                Outcome::ClassicGroupStored(self.groups.store_classic(store))
-            }
+            Change::StoreClassicGroup(store) => Outcome::ClassicGroupStored(self.groups.store_classic(store)),
             Change::DeleteOffsets(delete) => {
                 Outcome::OffsetsDeleted(self.groups.delete_offsets(&self.topics, delete))
             }

@@ -92,6 +92,26 @@ impl<'a> Describer<'a> {
                 line.text("change", "name_cluster").text("cluster_id", cluster_id.as_str())
             }
             Change::CheckHash(_) => line.text("change", "check_hash"),
+            Change::CommitOffsets(commit) => line
+                .text("change", "commit_offsets")
+                .text("group", commit.group_id.as_str())
+                .number("offsets", commit.offsets.len()),
+            Change::StoreClassicGroup(store) => line
+                .text("change", "store_classic_group")
+                .text("group", store.group_id.as_str())
+                .number("generation", store.group.generation.get())
+                .number("members", store.group.members.len()),
+            Change::DeleteOffsets(delete) => line
+                .text("change", "delete_offsets")
+                .text("group", delete.group_id.as_str())
+                .number("offsets", delete.partitions.len()),
+            Change::DeleteGroup { group_id } => {
+                line.text("change", "delete_group").text("group", group_id.as_str())
+            }
+            Change::ExpireOffsets(expire) => line
+                .text("change", "expire_offsets")
+                .number("groups", expire.group_ids.len())
+                .number("retention_ms", expire.retention_ms),
         }
     }
 
@@ -155,6 +175,10 @@ fn refusal(outcome: &Outcome) -> Option<String> {
         | Outcome::ConfigsAltered(Err(rejection))
         | Outcome::ProducerIdAllocated(Err(rejection)) => Some(rejection.to_string()),
         Outcome::HashChecked(Err(diverged)) => Some(diverged.to_string()),
+        Outcome::OffsetsCommitted(Err(error))
+        | Outcome::ClassicGroupStored(Err(error))
+        | Outcome::OffsetsDeleted(Err(error))
+        | Outcome::GroupDeleted(Err(error)) => Some(error.to_string()),
         Outcome::AlreadyApplied => Some("applied before".to_owned()),
         _ => None,
     }

@@ -8,7 +8,7 @@ use chronik_types::ErrorCode;
 use chronik_wire::header::RequestHeader;
 use chronik_wire::request::decode_request;
 use chronik_wire::response::encode_response;
-use kafka_protocol::protocol::{Encodable, Request as Message};
+use kafka_protocol::protocol::{Encodable, Request as Message, StrBytes};
 
 use super::{Context, ReplyFuture};
 
@@ -19,6 +19,8 @@ pub(crate) struct Request<M> {
     pub(crate) message: M,
     /// The version in which it was asked, and in which it is answered.
     pub(crate) version: i16,
+    /// What the client calls itself.
+    pub(crate) client_id: Option<StrBytes>,
     /// The connection that it came in on.
     pub(crate) connection: Arc<Connection>,
 }
@@ -62,7 +64,8 @@ where
             Ok(message) => message,
             Err(malformed) => return Reply::Close(malformed.into()),
         };
-        let request = Request { message, version: header.api_version, connection };
+        let client_id = header.client_id.clone();
+        let request = Request { message, version: header.api_version, client_id, connection };
         let response = handle(context, request).await;
         drop(turn);
         encode(&header, &response)

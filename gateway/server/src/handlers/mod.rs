@@ -12,28 +12,41 @@ mod config_resources;
 mod context;
 mod create_partitions;
 mod create_topics;
+mod delete_groups;
 mod delete_records;
 mod delete_topics;
 mod describe_cluster;
 mod describe_configs;
+mod describe_groups;
 mod describe_log_dirs;
 mod describe_producers;
 mod describe_topic_partitions;
 mod elect_leaders;
 mod fetch;
+mod find_coordinator;
+mod group_words;
+mod heartbeat;
 mod incremental_alter_configs;
 mod init_producer_id;
+mod internal_topics;
+mod join_group;
 mod leader_epoch;
+mod leave_group;
 mod list_config_resources;
+mod list_groups;
 mod list_offsets;
 mod list_partition_reassignments;
 mod metadata;
 mod new_topics;
+mod offset_commit;
+mod offset_delete;
+mod offset_fetch;
 mod offset_for_leader_epoch;
 mod operations;
 mod produce;
 mod refused;
 mod replicas;
+mod sync_group;
 mod together;
 mod topic_ids;
 
@@ -68,6 +81,15 @@ pub(crate) fn handler_of(key: i16) -> Option<Handler> {
         ApiKey::Fetch => |context, call| Box::pin(fetch::answer(context, call)),
         ApiKey::ListOffsets => |context, call| answer(context, call, list_offsets::handle),
         ApiKey::Metadata => |context, call| Box::pin(metadata::answer(context, call)),
+        ApiKey::OffsetCommit => |context, call| answer(context, call, offset_commit::handle),
+        ApiKey::OffsetFetch => |context, call| answer(context, call, offset_fetch::handle),
+        ApiKey::FindCoordinator => |context, call| answer(context, call, find_coordinator::handle),
+        ApiKey::JoinGroup => |context, call| answer(context, call, join_group::handle),
+        ApiKey::Heartbeat => |context, call| answer(context, call, heartbeat::handle),
+        ApiKey::LeaveGroup => |context, call| answer(context, call, leave_group::handle),
+        ApiKey::SyncGroup => |context, call| answer(context, call, sync_group::handle),
+        ApiKey::DescribeGroups => |context, call| answer(context, call, describe_groups::handle),
+        ApiKey::ListGroups => |context, call| answer(context, call, list_groups::handle),
         ApiKey::ApiVersions => |context, call| Box::pin(api_versions::answer(context, call)),
         ApiKey::InitProducerId => |context, call| answer(context, call, init_producer_id::handle),
         ApiKey::OffsetForLeaderEpoch => {
@@ -80,6 +102,7 @@ pub(crate) fn handler_of(key: i16) -> Option<Handler> {
         ApiKey::AlterConfigs => |context, call| answer(context, call, alter_configs::handle),
         ApiKey::DescribeLogDirs => |context, call| answer(context, call, describe_log_dirs::handle),
         ApiKey::CreatePartitions => |context, call| answer(context, call, create_partitions::handle),
+        ApiKey::DeleteGroups => |context, call| answer(context, call, delete_groups::handle),
         ApiKey::ElectLeaders => |context, call| answer(context, call, elect_leaders::handle),
         ApiKey::IncrementalAlterConfigs => {
             |context, call| answer(context, call, incremental_alter_configs::handle)
@@ -87,6 +110,7 @@ pub(crate) fn handler_of(key: i16) -> Option<Handler> {
         ApiKey::ListPartitionReassignments => {
             |context, call| answer(context, call, list_partition_reassignments::handle)
         }
+        ApiKey::OffsetDelete => |context, call| answer(context, call, offset_delete::handle),
         ApiKey::DescribeCluster => |context, call| answer(context, call, describe_cluster::handle),
         ApiKey::DescribeProducers => |context, call| answer(context, call, describe_producers::handle),
         ApiKey::ListConfigResources => |context, call| answer(context, call, list_config_resources::handle),

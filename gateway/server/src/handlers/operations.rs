@@ -9,6 +9,9 @@ pub(super) const TOPIC: i32 = bits(&[3, 4, 5, 6, 7, 8, 10, 11]);
 /// Create, Alter, Describe, ClusterAction, DescribeConfigs, AlterConfigs, IdempotentWrite.
 pub(super) const CLUSTER: i32 = bits(&[5, 7, 8, 9, 10, 11, 12]);
 
+/// Read, Delete, Describe, DescribeConfigs, AlterConfigs.
+pub(super) const GROUP: i32 = bits(&[3, 6, 8, 10, 11]);
+
 /// The operations, if they were asked for.
 pub(super) const fn if_asked(asked: bool, operations: i32) -> i32 {
     if asked { operations } else { NOT_ASKED }

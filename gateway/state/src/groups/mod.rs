@@ -177,7 +177,9 @@ impl Groups {
         let Group { body, offsets, .. } =
             self.0.get_mut(delete.group_id.as_str()).ok_or(GroupError::UnknownGroup)?;
         let subscribed = match body {
-            GroupBody::Classic(group) if group.members.is_empty() || group.has_consumers() => group.subscribed(),
+            GroupBody::Classic(group) if group.members.is_empty() || group.has_consumers() => {
+                group.subscribed()
+            }
             GroupBody::Classic(_) => return Err(GroupError::NotEmpty),
         };
         let delete_one = |at: &TopicPartition| {
@@ -201,7 +203,12 @@ impl Groups {
     }
 
     /// Forgets offsets whose time has come, and groups of which nothing is left.
-    pub(crate) fn expire(&mut self, time: TimestampMs, topics: &Topics, expire: &ExpireOffsets) -> OffsetsExpired {
+    pub(crate) fn expire(
+        &mut self,
+        time: TimestampMs,
+        topics: &Topics,
+        expire: &ExpireOffsets,
+    ) -> OffsetsExpired {
         let mut expired = OffsetsExpired::default();
         for id in &expire.group_ids {
             let Some(group) = self.0.get_mut(id.as_str()) else { continue };

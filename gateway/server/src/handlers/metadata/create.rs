@@ -6,15 +6,19 @@ use chronik_broker::{Broker, ChangeError, Topic};
 use chronik_state::{Configs, CreateTopic, Rejection};
 use chronik_types::{ErrorCode, TopicName};
 
+use super::super::internal_topics;
+
 /// Creates a topic with the defaults of the settings.
 pub(super) async fn topic(broker: &Broker, name: TopicName) -> Result<Arc<Topic>, ErrorCode> {
     let settings = broker.settings();
+    let usual = (settings.topics.partitions, Configs::default());
+    let (partitions, configs) = internal_topics::shape(&settings, name.as_str()).unwrap_or(usual);
     let create = CreateTopic {
         topic_id: broker.new_topic_id(),
         name: name.clone(),
-        partitions: settings.topics.partitions,
+        partitions,
         replication_factor: settings.topics.replication_factor_default,
-        configs: Configs::default(),
+        configs,
         assignments: Vec::new(),
         limits: broker.topic_limits(),
     };

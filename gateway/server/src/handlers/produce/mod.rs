@@ -5,7 +5,7 @@
 //! error with acks = 0 closes the connection, because there is no other way to tell. Topics are not created here, as in
 //! Kafka. Transactional produces get INVALID_TXN_STATE, because there are no transactions yet.
 //!
-//! Codes: 1-record checks of the batch (2, 10, 32, 42, 76, 87), sequences (45, 47), 3, 100, 21, 48, 56.
+//! Codes: 1-record checks of the batch (2, 10, 32, 42, 76, 87), sequences (45, 47), 3, 17 for an internal topic, 100, 21, 48, 56.
 
 mod plan;
 mod response;
@@ -63,6 +63,7 @@ enum Refusal {
     UnknownTopic,
     UnknownTopicId,
     UnknownPartition,
+    InternalTopic,
 }
 
 impl Refusal {
@@ -72,6 +73,7 @@ impl Refusal {
             Self::Transactional => ErrorCode::InvalidTxnState,
             Self::UnknownTopic | Self::UnknownPartition => ErrorCode::UnknownTopicOrPartition,
             Self::UnknownTopicId => ErrorCode::UnknownTopicId,
+            Self::InternalTopic => ErrorCode::InvalidTopicException,
         }
     }
 
@@ -79,6 +81,7 @@ impl Refusal {
         match self {
             Self::Acks => Some("acks must be -1, 0 or 1"),
             Self::Transactional => Some("this gateway has no transactions"),
+            Self::InternalTopic => Some("the topic is internal, nobody can write to it"),
             Self::UnknownTopic | Self::UnknownTopicId | Self::UnknownPartition => None,
         }
     }

@@ -61,11 +61,12 @@ impl Plan {
 }
 
 fn find(broker: &Broker, version: i16, asked: &ProduceTopic) -> Result<Arc<Topic>, Refusal> {
-    if version >= TOPIC_IDS_SINCE {
-        broker.topic_by_id(asked.id).ok_or(Refusal::UnknownTopicId)
+    let topic = if version >= TOPIC_IDS_SINCE {
+        broker.topic_by_id(asked.id).ok_or(Refusal::UnknownTopicId)?
     } else {
-        broker.topic(&asked.name).ok_or(Refusal::UnknownTopic)
-    }
+        broker.topic(&asked.name).ok_or(Refusal::UnknownTopic)?
+    };
+    if topic.name().is_internal() { Err(Refusal::InternalTopic) } else { Ok(topic) }
 }
 
 fn plan_partition(
