@@ -11,7 +11,7 @@
 //!
 //! The body is, one after the other: optional position u64 of the last entry applied, cluster, next producer id i64,
 //! broker configs, topics; then, since version 2, sections, each a tag u8 and its content, in the order of their tags:
-//! 1 groups. The layout of each stands with its type. A section of nothing is left out, so that a state without anything
+//! 1 groups, 2 transactions. The layout of each stands with its type. A section of nothing is left out, so that a state without anything
 //! in it has the bytes, and the hash, that an earlier program gave it: replaying a journal with hashes of then finds them right. Everything has one order, so that equal states have
 //! equal bytes. Integers are little-endian.
 
@@ -26,6 +26,7 @@ use crate::partitions::Partition;
 use crate::producers::ProducerIds;
 use crate::state::State;
 use crate::topics::Topics;
+use crate::transactions::Transactions;
 
 /// The format version that [`State::encode`] writes, and the newest that [`State::decode`] reads.
 pub const CHECKPOINT_VERSION: u16 = 2;
@@ -36,6 +37,7 @@ const CHECKSUM_BYTES: usize = 8;
 /// Persisted tags, never reused.
 mod section {
     pub(super) const GROUPS: u8 = 1;
+    pub(super) const TRANSACTIONS: u8 = 2;
 }
 
 impl State {
@@ -91,8 +93,11 @@ impl State {
 
     fn body(&self) -> Vec<u8> {
         let partitions = usize::try_from(self.partition_count()).unwrap_or(0);
-        let mut w =
-            Writer::with_capacity(1024 + self.topic_count() * 96 + partitions * Partition::ENCODED_BYTES);
+        let mut w = Writer::with_capacity(
+            1024 + self.topic_count() * 96
+                + partitions * Partition::ENCODED_BYTES
+                + self.transactions.encoded_size_hint(),
+        );
         w.optional(self.applied, Writer::u64);
         self.cluster.write(&mut w);
         self.producer_ids.write(&mut w);
@@ -101,6 +106,10 @@ impl State {
         if !self.groups.is_empty() {
             w.u8(section::GROUPS);
             self.groups.write(&mut w);
+        }
+        if !self.transactions.is_empty() {
+            w.u8(section::TRANSACTIONS);
+            self.transactions.write(&mut w);
         }
         w.into_bytes()
     }
@@ -114,6 +123,7 @@ impl State {
             broker_configs: BrokerConfigs::read(&mut r)?,
             topics: Topics::read(&mut r)?,
             groups: Groups::default(),
+            transactions: Transactions::default(),
         };
         if version >= 2 {
             state.read_sections(&mut r)?;
@@ -134,6 +144,7 @@ impl State {
                     return Err(DecodeError::Invalid { field: "section", reason });
                 }
                 section::GROUPS => self.groups = Groups::read(r)?,
+                section::TRANSACTIONS => self.transactions = Transactions::read(r)?,
                 _ => {
                     let reason = format!("{tag} does not exist in format version {CHECKPOINT_VERSION}");
                     return Err(DecodeError::Invalid { field: "section", reason });

@@ -19,6 +19,10 @@ use crate::configs::AlterConfigs;
 use crate::groups::{CommitOffsets, DeleteOffsets, ExpireOffsets, StoreClassicGroup};
 use crate::partitions::AppendedBatch;
 use crate::topics::{CreatePartitions, CreateTopic};
+use crate::transactions::{
+    AddOffsetsToTxn, AddPartitionsToTxn, AppendTransactional, EndTxn, InitTransactionalProducer,
+    TxnOffsetCommit,
+};
 
 /// The format version that [`Entry::encode`] writes, and the newest that [`Entry::decode`] reads.
 pub const ENTRY_VERSION: u8 = 1;
@@ -78,6 +82,23 @@ pub enum Change {
     },
     /// Offsets expire, and groups of which nothing is left.
     ExpireOffsets(ExpireOffsets),
+    /// A transactional producer gets its id and epoch.
+    InitTransactionalProducer(InitTransactionalProducer),
+    /// Partitions join a transaction.
+    AddPartitionsToTxn(AddPartitionsToTxn),
+    /// The offsets of a group join a transaction.
+    AddOffsetsToTxn(AddOffsetsToTxn),
+    /// Offsets wait for the end of a transaction.
+    TxnOffsetCommit(TxnOffsetCommit),
+    /// A transaction ends. Its marker is the data of the entry.
+    EndTxn(EndTxn),
+    /// Transactional ids that were last used before that time are forgotten.
+    ExpireTransactionalIds {
+        /// That time.
+        idle_before: TimestampMs,
+    },
+    /// Batches of a transaction are appended.
+    AppendTransactional(AppendTransactional),
 }
 
 /// Persisted ordinals, never reused.
@@ -97,6 +118,13 @@ mod kind {
     pub(super) const DELETE_OFFSETS: u8 = 13;
     pub(super) const DELETE_GROUP: u8 = 14;
     pub(super) const EXPIRE_OFFSETS: u8 = 15;
+    pub(super) const INIT_TRANSACTIONAL_PRODUCER: u8 = 30;
+    pub(super) const ADD_PARTITIONS_TO_TXN: u8 = 31;
+    pub(super) const ADD_OFFSETS_TO_TXN: u8 = 32;
+    pub(super) const TXN_OFFSET_COMMIT: u8 = 33;
+    pub(super) const END_TXN: u8 = 34;
+    pub(super) const EXPIRE_TRANSACTIONAL_IDS: u8 = 35;
+    pub(super) const APPEND_TRANSACTIONAL: u8 = 36;
 }
 
 impl Entry {
@@ -141,6 +169,10 @@ impl Entry {
     fn encoded_size_hint(&self) -> usize {
         match &self.change {
             Change::Append(batches) => 16 + batches.len() * (AppendedBatch::ENCODED_BYTES + 14),
+            Change::AppendTransactional(append) => {
+                64 + append.transactional_id.as_str().len()
+                    + append.batches.len() * (AppendedBatch::ENCODED_BYTES + 14)
+            }
             _ => 128,
         }
     }
@@ -164,6 +196,13 @@ impl Change {
             Self::DeleteOffsets(_) => kind::DELETE_OFFSETS,
             Self::DeleteGroup { .. } => kind::DELETE_GROUP,
             Self::ExpireOffsets(_) => kind::EXPIRE_OFFSETS,
+            Self::InitTransactionalProducer(_) => kind::INIT_TRANSACTIONAL_PRODUCER,
+            Self::AddPartitionsToTxn(_) => kind::ADD_PARTITIONS_TO_TXN,
+            Self::AddOffsetsToTxn(_) => kind::ADD_OFFSETS_TO_TXN,
+            Self::TxnOffsetCommit(_) => kind::TXN_OFFSET_COMMIT,
+            Self::EndTxn(_) => kind::END_TXN,
+            Self::ExpireTransactionalIds { .. } => kind::EXPIRE_TRANSACTIONAL_IDS,
+            Self::AppendTransactional(_) => kind::APPEND_TRANSACTIONAL,
         }
     }
 
@@ -186,6 +225,13 @@ impl Change {
             Self::DeleteOffsets(_) => "delete offsets",
             Self::DeleteGroup { .. } => "delete group",
             Self::ExpireOffsets(_) => "expire offsets",
+            Self::InitTransactionalProducer(_) => "init transactional producer",
+            Self::AddPartitionsToTxn(_) => "add partitions to transaction",
+            Self::AddOffsetsToTxn(_) => "add offsets to transaction",
+            Self::TxnOffsetCommit(_) => "commit offsets in transaction",
+            Self::EndTxn(_) => "end transaction",
+            Self::ExpireTransactionalIds { .. } => "expire transactional ids",
+            Self::AppendTransactional(_) => "append in transaction",
         }
     }
 
@@ -215,6 +261,13 @@ impl Change {
             Self::DeleteOffsets(delete) => delete.write(w),
             Self::DeleteGroup { group_id } => w.text(group_id.as_str()),
             Self::ExpireOffsets(expire) => expire.write(w),
+            Self::InitTransactionalProducer(init) => init.write(w),
+            Self::AddPartitionsToTxn(add) => add.write(w),
+            Self::AddOffsetsToTxn(add) => add.write(w),
+            Self::TxnOffsetCommit(commit) => commit.write(w),
+            Self::EndTxn(end) => end.write(w),
+            Self::ExpireTransactionalIds { idle_before } => w.i64(idle_before.get()),
+            Self::AppendTransactional(append) => append.write(w),
         }
     }
 
@@ -241,6 +294,17 @@ impl Change {
             kind::DELETE_OFFSETS => Self::DeleteOffsets(DeleteOffsets::read(r)?),
             kind::DELETE_GROUP => Self::DeleteGroup { group_id: GroupId::new(r.text("group id")?) },
             kind::EXPIRE_OFFSETS => Self::ExpireOffsets(ExpireOffsets::read(r)?),
+            kind::INIT_TRANSACTIONAL_PRODUCER => {
+                Self::InitTransactionalProducer(InitTransactionalProducer::read(r)?)
+            }
+            kind::ADD_PARTITIONS_TO_TXN => Self::AddPartitionsToTxn(AddPartitionsToTxn::read(r)?),
+            kind::ADD_OFFSETS_TO_TXN => Self::AddOffsetsToTxn(AddOffsetsToTxn::read(r)?),
+            kind::TXN_OFFSET_COMMIT => Self::TxnOffsetCommit(TxnOffsetCommit::read(r)?),
+            kind::END_TXN => Self::EndTxn(EndTxn::read(r)?),
+            kind::EXPIRE_TRANSACTIONAL_IDS => {
+                Self::ExpireTransactionalIds { idle_before: r.timestamp("idle before")? }
+            }
+            kind::APPEND_TRANSACTIONAL => Self::AppendTransactional(AppendTransactional::read(r)?),
             kind => return Err(DecodeError::UnknownKind { kind, version: ENTRY_VERSION }),
         })
     }

@@ -8,6 +8,7 @@ use crate::partitions::Partition;
 use crate::producers::Producer;
 use crate::state::State;
 use crate::topics::{MAX_PARTITIONS_PER_TOPIC, Topic};
+use crate::transactions::{AbortedTransaction, TransactionalProducer};
 
 /// An invariant that does not hold.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -34,7 +35,52 @@ pub(crate) fn check(state: &State) -> Result<(), Broken> {
             }
         }
     }
+    transactions(state)
+}
+
+fn transactions(state: &State) -> Result<(), Broken> {
+    for (id, producer) in state.transactional_producers() {
+        let subject = || format!("transactional id '{id}'");
+        let known = state.transactional_id_of(producer.producer_id()).map(|(id, _)| id);
+        require(known == Some(id), "producer_ids_have_one_transactional_id", subject)?;
+        require(is_within_epochs(producer), "producer_is_within_its_epochs", subject)?;
+        let includes = producer.partitions().len() + producer.groups().len();
+        require(producer.is_ongoing() || includes == 0, "only_open_transactions_include_something", subject)?;
+        let in_log =
+            |at, offset| state.partition(at).is_some_and(|partition| offset < partition.end_offset());
+        let is_in_log = producer.partitions().all(|(at, offset)| in_log(at, offset));
+        require(is_in_log, "transactions_begin_in_the_log", subject)?;
+    }
+    for (at, partition) in state.transactions.partitions() {
+        let subject = || format!("the transactions of {at}");
+        let Some(end) = state.partition(at).map(Partition::end_offset) else {
+            return Err(Broken { invariant: "transactions_have_a_partition", subject: subject() });
+        };
+        require(aborted_are_in_order(partition.aborted(), end), "aborted_are_in_order", subject)?;
+    }
     Ok(())
+}
+
+/// An id that was handed out, and an epoch that a producer may have.
+fn is_within_epochs(producer: &TransactionalProducer) -> bool {
+    producer.producer_id().get() >= 0
+        && producer.epoch() >= ProducerEpoch::ZERO
+        && producer.epoch().get() < i16::MAX
+}
+
+/// Each ends after the one before, in the log, and leaves a last stable offset up to which nothing later begins.
+fn aborted_are_in_order(aborted: &[AbortedTransaction], end: Offset) -> bool {
+    let in_order = aborted
+        .iter()
+        .zip(aborted.iter().skip(1))
+        .all(|(one, next)| one.last_offset < next.last_offset && one.last_stable_offset <= next.first_offset);
+    let possible = aborted.iter().all(|aborted| {
+        aborted.first_offset.is_valid()
+            && aborted.first_offset <= aborted.last_offset
+            && aborted.last_offset < end
+            && aborted.last_stable_offset <= aborted.last_offset.next()
+    });
+    in_order && possible
 }
 
 fn index_of(index: i32) -> chronik_types::PartitionIndex {
@@ -73,7 +119,7 @@ fn log_start_is_within(partition: &Partition) -> bool {
     Offset::ZERO <= partition.log_start_offset() && partition.log_start_offset() <= partition.end_offset()
 }
 
-/// One to five batches, each continuing the sequences of the one before at a later offset.
+/// At most five batches, none only after the end of a transaction, each continuing the sequences of the one before at a later offset.
 fn window_is_well_formed(producer: &Producer) -> bool {
     let follows = producer.batches().zip(producer.batches().skip(1)).all(|(one, next)| {
         one.last_sequence.next() == next.first_sequence() && one.last_offset < next.base_offset()
@@ -81,7 +127,7 @@ fn window_is_well_formed(producer: &Producer) -> bool {
     let possible = producer.batches().all(|span| {
         span.last_offset_delta >= 0 && span.base_offset().is_valid() && span.last_sequence >= Sequence::ZERO
     });
-    follows && possible && producer.batches().count() > 0 && producer.epoch() >= ProducerEpoch::ZERO
+    follows && possible && producer.epoch() >= ProducerEpoch::ZERO
 }
 
 /// What is remembered has been appended.

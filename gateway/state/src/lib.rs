@@ -6,7 +6,7 @@
 //! of batches lie is known to the broker core.
 //!
 //! One file for each concern, with its changes, their layout and their rules: `topics`, `partitions`, `producers`,
-//! `configs`, `cluster`, `groups`. `entry` and `checkpoint` hold the two persisted forms. Read `entry` first, then `state`.
+//! `configs`, `cluster`, `groups`, `transactions`. `entry` and `checkpoint` hold the two persisted forms. Read `entry` first, then `state`.
 #![warn(clippy::indexing_slicing)]
 
 mod checkpoint;
@@ -23,6 +23,7 @@ mod producers;
 mod rejection;
 mod state;
 mod topics;
+mod transactions;
 
 pub use checkpoint::CHECKPOINT_VERSION;
 pub use cluster::{CheckHash, Diverged, HashAt};
@@ -39,3 +40,8 @@ pub use producers::{BatchSpan, Producer, ProducerBatch};
 pub use rejection::Rejection;
 pub use state::State;
 pub use topics::{CreatePartitions, CreateTopic, DeletedTopic, MAX_PARTITIONS_PER_TOPIC, Topic, TopicLimits};
+pub use transactions::{
+    AbortedTransaction, AddOffsetsToTxn, AddPartitionsToTxn, AppendTransactional, Claim, EndTxn, EndedBy,
+    EndedTxn, InitTransactionalProducer, InitializedProducer, Marker, PartitionTransactions, PlacedMarker,
+    TransactionError, TransactionState, TransactionalProducer, TxnOffsetCommit, TxnOffsetCommitError,
+};

@@ -2,7 +2,9 @@
 
 use std::mem::size_of;
 
-use chronik_types::{GroupId, MemberId, NodeId, TopicId, TopicName};
+use chronik_types::{
+    GroupId, MemberId, NodeId, Offset, ProducerId, TopicId, TopicName, TopicPartition, TransactionalId,
+};
 
 use crate::configs::Configs;
 use crate::groups::{ClassicMember, Group, GroupBody, MemberProtocol};
@@ -10,6 +12,7 @@ use crate::partitions::Partition;
 use crate::producers::Producer;
 use crate::state::State;
 use crate::topics::Topic;
+use crate::transactions::{AbortedTransaction, PartitionTransactions, TransactionalProducer};
 
 /// Two counters before the text of an `Arc<str>`.
 const ARC_HEADER: usize = 16;
@@ -20,7 +23,31 @@ impl State {
     #[must_use]
     pub fn heap_bytes(&self) -> usize {
         let topics: usize = self.topics.iter_by_id().map(topic_bytes).sum();
-        topics + self.groups().map(|(id, group)| group_bytes(id, group)).sum::<usize>()
+        let groups: usize = self.groups().map(|(id, group)| group_bytes(id, group)).sum();
+        topics + groups + self.transactions_bytes()
+    }
+
+    fn transactions_bytes(&self) -> usize {
+        let producer = tree_entry(size_of::<(TransactionalId, TransactionalProducer)>())
+            + tree_entry(size_of::<(ProducerId, TransactionalId)>());
+        let producers: usize = self
+            .transactional_producers()
+            .map(|(id, transactional)| {
+                let partitions = transactional.partitions().len();
+                // Both the transaction and the partition know of it.
+                let partition = 2 * tree_entry(size_of::<(TopicPartition, Offset)>());
+                producer + ARC_HEADER + id.as_str().len() + partitions * partition
+            })
+            .sum();
+        let aborted: usize = self
+            .transactions
+            .partitions()
+            .map(|(_, partition)| {
+                tree_entry(size_of::<(TopicPartition, PartitionTransactions)>())
+                    + partition.aborted().len() * size_of::<AbortedTransaction>()
+            })
+            .sum();
+        producers + aborted
     }
 }
 

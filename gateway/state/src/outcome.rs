@@ -7,13 +7,14 @@ use crate::cluster::Diverged;
 use crate::groups::{GroupError, OffsetsExpired};
 use crate::partitions::Placed;
 use crate::topics::DeletedTopic;
+use crate::transactions::{EndedTxn, InitializedProducer, TransactionError, TxnOffsetCommitError};
 
 /// What [`crate::State::apply`] made of an entry.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
     /// The entry lies at or before the last one applied: nothing was done.
     AlreadyApplied,
-    /// Of [`crate::Change::Append`]: one result for each batch, in their order.
+    /// Of [`crate::Change::Append`] and [`crate::Change::AppendTransactional`]: one result for each batch, in their order.
     Appended(Vec<Result<Placed, Rejection>>),
     /// Of [`crate::Change::CreateTopic`].
     TopicCreated(Result<(), Rejection>),
@@ -43,4 +44,16 @@ pub enum Outcome {
     GroupDeleted(Result<(), GroupError>),
     /// Of [`crate::Change::ExpireOffsets`].
     OffsetsExpired(OffsetsExpired),
+    /// Of [`crate::Change::InitTransactionalProducer`].
+    TransactionalProducerInitialized(Result<InitializedProducer, TransactionError>),
+    /// Of [`crate::Change::AddPartitionsToTxn`].
+    PartitionsAddedToTxn(Result<(), TransactionError>),
+    /// Of [`crate::Change::AddOffsetsToTxn`].
+    OffsetsAddedToTxn(Result<(), TransactionError>),
+    /// Of [`crate::Change::TxnOffsetCommit`].
+    TxnOffsetsCommitted(Result<(), TxnOffsetCommitError>),
+    /// Of [`crate::Change::EndTxn`].
+    TxnEnded(Result<EndedTxn, TransactionError>),
+    /// Of [`crate::Change::ExpireTransactionalIds`]: how many were forgotten.
+    TransactionalIdsExpired(usize),
 }

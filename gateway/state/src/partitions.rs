@@ -178,8 +178,29 @@ impl Partition {
         Ok(self.log_start_offset)
     }
 
-    pub(crate) fn expire_producers(&mut self, inactive_before: TimestampMs) -> usize {
-        self.producers.expire(inactive_before)
+    /// Ends a transaction with a marker of that epoch; returns the offset it got, `None` when there are none left.
+    pub(crate) fn end_transaction(
+        &mut self,
+        producer_id: ProducerId,
+        epoch: ProducerEpoch,
+        time: TimestampMs,
+    ) -> Option<Offset> {
+        let offset = self.end_offset;
+        self.end_offset = offset.checked_add(1)?;
+        self.producers.end_transaction(producer_id, epoch, time);
+        Some(offset)
+    }
+
+    pub(crate) fn knows_producer(&self, producer_id: ProducerId) -> bool {
+        self.producers.knows(producer_id)
+    }
+
+    pub(crate) fn expire_producers(
+        &mut self,
+        inactive_before: TimestampMs,
+        is_kept: impl Fn(ProducerId) -> bool,
+    ) -> usize {
+        self.producers.expire(inactive_before, is_kept)
     }
 
     /// Bytes of an encoded partition without producers.

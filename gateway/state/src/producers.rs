@@ -103,10 +103,11 @@ impl Producer {
         self.batches().next_back().map_or(Sequence::NONE, |span| span.last_sequence)
     }
 
-    /// The greatest timestamp of the last batch, as DescribeProducers reports it.
+    /// The greatest timestamp of the last batch, as DescribeProducers reports it; when the end of a transaction came after
+    /// it, and the producer has another epoch since, the time of that.
     #[must_use]
     pub fn last_timestamp(&self) -> TimestampMs {
-        self.batches().next_back().map_or(TimestampMs::NONE, |span| span.max_timestamp)
+        self.batches().next_back().map_or(self.last_append, |span| span.max_timestamp)
     }
 
     fn duplicate_of(&self, epoch: ProducerEpoch, first: Sequence, last: Sequence) -> Option<BatchSpan> {
@@ -188,10 +189,30 @@ impl Producers {
         producer.last_append = producer.last_append.max(time);
     }
 
-    /// Forgets those whose last append was before that time; returns how many.
-    pub(crate) fn expire(&mut self, inactive_before: TimestampMs) -> usize {
+    /// Takes in that a transaction of a producer ended here with a marker of that epoch: what an older one sends is refused
+    /// from now on (`ProducerAppendInfo.appendEndTxnMarker` in Kafka).
+    pub(crate) fn end_transaction(&mut self, id: ProducerId, epoch: ProducerEpoch, time: TimestampMs) {
+        let producer = self.0.entry(id).or_insert_with(|| Box::new(Producer::new(epoch)));
+        if producer.epoch < epoch {
+            producer.epoch = epoch;
+            producer.forget_batches();
+        }
+        producer.last_append = producer.last_append.max(time);
+    }
+
+    /// Whether anything is remembered of that producer.
+    pub(crate) fn knows(&self, id: ProducerId) -> bool {
+        self.0.contains_key(&id)
+    }
+
+    /// Forgets those whose last append was before that time, unless they are to be kept; returns how many.
+    pub(crate) fn expire(
+        &mut self,
+        inactive_before: TimestampMs,
+        is_kept: impl Fn(ProducerId) -> bool,
+    ) -> usize {
         let before = self.0.len();
-        self.0.retain(|_, producer| producer.last_append >= inactive_before);
+        self.0.retain(|id, producer| producer.last_append >= inactive_before || is_kept(*id));
         before - self.0.len()
     }
 

@@ -5,6 +5,8 @@ use chronik_types::{
 };
 use thiserror::Error;
 
+use crate::transactions::TransactionError;
+
 /// A change that was refused at its place in the order. The texts may be sent to clients.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum Rejection {
@@ -122,6 +124,17 @@ pub enum Rejection {
         /// The newest epoch seen.
         current: ProducerEpoch,
     },
+    /// A batch without a transaction from a producer that has one open in the partition.
+    #[error(
+        "producer {producer_id} has a transaction open in the partition, and the batch does not belong to it"
+    )]
+    NotTransactional {
+        /// The producer.
+        producer_id: ProducerId,
+    },
+    /// The transaction of the batch does not allow it.
+    #[error(transparent)]
+    Transaction(#[from] TransactionError),
     /// Coordinates that no batch can have.
     #[error("the batch is impossible: {reason}")]
     InvalidBatch {
@@ -155,6 +168,10 @@ impl Rejection {
             Self::OffsetOutOfRange { .. } => ErrorCode::OffsetOutOfRange,
             Self::OutOfOrderSequence { .. } => ErrorCode::OutOfOrderSequenceNumber,
             Self::InvalidProducerEpoch { .. } => ErrorCode::InvalidProducerEpoch,
+            Self::NotTransactional { .. } => ErrorCode::InvalidTxnState,
+            // Kafka tells producers so, which abort and go on then; the newer code would end them.
+            Self::Transaction(TransactionError::Fenced { .. }) => ErrorCode::InvalidProducerEpoch,
+            Self::Transaction(error) => error.error_code(),
             Self::InvalidBatch { .. } => ErrorCode::InvalidRecord,
             Self::OffsetsExhausted { .. } | Self::ProducerIdsExhausted => ErrorCode::UnknownServerError,
         }
@@ -201,6 +218,9 @@ mod tests {
                 45,
             ),
             (Rejection::InvalidProducerEpoch { producer_id, epoch, current: epoch }, 47),
+            (Rejection::NotTransactional { producer_id }, 48),
+            (TransactionError::Fenced { producer_id, epoch, current: epoch }.into(), 47),
+            (TransactionError::NotInTransaction.into(), 120),
             (Rejection::InvalidBatch { reason: "it has no records" }, 87),
             (Rejection::OffsetsExhausted { at }, -1),
             (Rejection::ProducerIdsExhausted, -1),

@@ -1,6 +1,9 @@
 //! The state: what all gateways agree on, and how an entry changes it.
 
-use chronik_types::{ClusterId, GroupId, NodeId, TimestampMs, TopicId, TopicPartition};
+use chronik_types::{
+    ClusterId, GroupId, NodeId, Offset, PartitionIndex, ProducerId, TimestampMs, TopicId, TopicPartition,
+    TransactionalId,
+};
 
 use crate::Rejection;
 use crate::cluster::{CheckHash, Cluster, HashAt};
@@ -11,6 +14,7 @@ use crate::outcome::Outcome;
 use crate::partitions::Partition;
 use crate::producers::ProducerIds;
 use crate::topics::{CreatePartitions, CreateTopic, DeletedTopic, Topic, Topics};
+use crate::transactions::{PartitionTransactions, TransactionalProducer, Transactions};
 
 /// Everything that follows from the entries of a journal, in their order.
 ///
@@ -24,6 +28,7 @@ pub struct State {
     pub(crate) broker_configs: BrokerConfigs,
     pub(crate) topics: Topics,
     pub(crate) groups: Groups,
+    pub(crate) transactions: Transactions,
 }
 
 impl State {
@@ -40,22 +45,16 @@ impl State {
             return Outcome::AlreadyApplied;
         }
         let outcome = match &entry.change {
-            Change::Append(batches) => Outcome::Appended(
-                batches
-                    .iter()
-                    .map(|batch| self.topics.partition_mut(batch.at)?.append(entry.time, batch))
-                    .collect(),
-            ),
+            Change::Append(batches) => {
+                Outcome::Appended(batches.iter().map(|batch| self.append(entry.time, batch)).collect())
+            }
             Change::CreateTopic(create) => Outcome::TopicCreated(self.topics.create(create)),
             Change::DeleteTopic { topic_id } => Outcome::TopicDeleted(self.delete_topic(*topic_id)),
             Change::CreatePartitions(create) => {
                 Outcome::PartitionsCreated(self.topics.create_partitions(create))
             }
             Change::AdvanceLogStart(partitions) => Outcome::LogStartAdvanced(
-                partitions
-                    .iter()
-                    .map(|(at, offset)| self.topics.partition_mut(*at)?.advance_log_start(*offset))
-                    .collect(),
+                partitions.iter().map(|(at, offset)| self.advance_log_start(*at, *offset)).collect(),
             ),
             Change::AlterConfigs(alter) => Outcome::ConfigsAltered(self.alter_configs(alter)),
             Change::AllocateProducerId => Outcome::ProducerIdAllocated(self.producer_ids.allocate()),
@@ -75,6 +74,29 @@ impl State {
             Change::ExpireOffsets(expire) => {
                 Outcome::OffsetsExpired(self.groups.expire(entry.time, &self.topics, expire))
             }
+            Change::InitTransactionalProducer(init) => {
+                Outcome::TransactionalProducerInitialized(self.init_transactional_producer(entry.time, init))
+            }
+            Change::AddPartitionsToTxn(add) => {
+                Outcome::PartitionsAddedToTxn(self.add_partitions_to_txn(entry.time, add))
+            }
+            Change::AddOffsetsToTxn(add) => {
+                Outcome::OffsetsAddedToTxn(self.add_offsets_to_txn(entry.time, add))
+            }
+            Change::TxnOffsetCommit(commit) => {
+                Outcome::TxnOffsetsCommitted(self.txn_offset_commit(entry.time, commit))
+            }
+            Change::EndTxn(end) => Outcome::TxnEnded(self.end_txn(entry.time, end)),
+            Change::ExpireTransactionalIds { idle_before } => {
+                Outcome::TransactionalIdsExpired(self.transactions.expire(*idle_before))
+            }
+            Change::AppendTransactional(append) => Outcome::Appended(
+                append
+                    .batches
+                    .iter()
+                    .map(|batch| self.append_transactional(entry.time, append, batch))
+                    .collect(),
+            ),
         };
         self.applied = Some(position);
         outcome
@@ -83,7 +105,14 @@ impl State {
     fn delete_topic(&mut self, id: TopicId) -> Result<DeletedTopic, Rejection> {
         let deleted = self.topics.delete(id)?;
         self.groups.forget_topic(id);
+        self.transactions.forget_topic(id);
         Ok(deleted)
+    }
+
+    fn advance_log_start(&mut self, at: TopicPartition, requested: Offset) -> Result<Offset, Rejection> {
+        let log_start = self.topics.partition_mut(at)?.advance_log_start(requested)?;
+        self.transactions.advance_log_start(at, log_start);
+        Ok(log_start)
     }
 
     fn alter_configs(&mut self, alter: &AlterConfigs) -> Result<(), Rejection> {
@@ -96,8 +125,17 @@ impl State {
     }
 
     fn expire_producers(&mut self, inactive_before: TimestampMs) -> usize {
-        let partitions = self.topics.all_mut().flat_map(Topic::partitions_mut);
-        partitions.map(|partition| partition.expire_producers(inactive_before)).sum()
+        let Self { topics, transactions, .. } = self;
+        let mut expired = 0;
+        for topic in topics.all_mut() {
+            let topic_id = topic.id();
+            for (index, partition) in (0..).zip(topic.partitions_mut()) {
+                let at = TopicPartition::new(topic_id, PartitionIndex::new(index));
+                let is_kept = |producer_id| transactions.first_offset(producer_id, at).is_some();
+                expired += partition.expire_producers(inactive_before, is_kept);
+            }
+        }
+        expired
     }
 
     fn check_hash(&mut self, position: u64, check: CheckHash) -> Outcome {
@@ -197,6 +235,51 @@ impl State {
             last = Some(id);
         }
         (due, last.cloned())
+    }
+
+    /// The producer of a transactional id.
+    #[must_use]
+    pub fn transactional_producer(&self, transactional_id: &str) -> Option<&TransactionalProducer> {
+        self.transactions.get(transactional_id)
+    }
+
+    /// The transactional id that has this producer id now, and its producer.
+    #[must_use]
+    pub fn transactional_id_of(
+        &self,
+        producer_id: ProducerId,
+    ) -> Option<(&TransactionalId, &TransactionalProducer)> {
+        self.transactions.of_producer(producer_id)
+    }
+
+    /// All transactional ids, in their order.
+    pub fn transactional_producers(
+        &self,
+    ) -> impl ExactSizeIterator<Item = (&TransactionalId, &TransactionalProducer)> {
+        self.transactions.iter()
+    }
+
+    /// The transactional ids with an open transaction.
+    pub fn ongoing_transactions(&self) -> impl Iterator<Item = (&TransactionalId, &TransactionalProducer)> {
+        self.transactions.ongoing()
+    }
+
+    /// How many transactions are open.
+    #[must_use]
+    pub fn ongoing_transaction_count(&self) -> usize {
+        self.transactions.ongoing_count()
+    }
+
+    /// The transactions of a partition, if it has some.
+    #[must_use]
+    pub fn partition_transactions(&self, at: TopicPartition) -> Option<&PartitionTransactions> {
+        self.transactions.partition(at)
+    }
+
+    /// Where the open transaction of a producer begins in a partition; `None` when it has no records there.
+    #[must_use]
+    pub fn transaction_start(&self, producer_id: ProducerId, at: TopicPartition) -> Option<Offset> {
+        self.transactions.first_offset(producer_id, at)
     }
 
     /// Dynamic configs that hold for all brokers.
