@@ -10,9 +10,12 @@ const MAX: Duration = Duration::from_millis(0x7fff_ffff);
 const MIN: Duration = Duration::from_millis(1);
 
 section! {
-    /// Transactional producers. This version serves no transactions: these settings are read, checked and
-    /// reported, and act on nothing.
+    /// Transactional producers.
     pub struct TransactionSettings as SECTION at transactions {
+        /// The most transactional ids that can exist.
+        max_transactional_ids: u32 = 100_000, in 1 => 10_000_000;
+        /// The most partitions, and groups whose offsets are committed, of one transaction.
+        max_partitions: u32 = 10_000, in 1 => 1_000_000;
         /// The longest transaction timeout a producer may ask for.
         max_timeout: Duration = Duration::from_secs(900), in MIN => MAX;
         /// A transactional id that is not used for this long is forgotten.
@@ -21,7 +24,7 @@ section! {
         abort_check_interval: Duration = Duration::from_secs(10), in MIN => MAX;
         /// How often transactional ids are looked at for their expiration.
         expiration_check_interval: Duration = Duration::from_secs(3_600), in MIN => MAX;
-        /// Into how many coordinators transactional ids are divided.
+        /// Into how many coordinators transactional ids are divided, as clients are told. Every gateway is all of them.
         state_partitions: i32 = 50, in 1 => 10_000;
     }
 }

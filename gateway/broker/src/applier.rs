@@ -7,7 +7,10 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use chronik_backend::{AppendError, Committed, Follower, Position};
-use chronik_state::{AppendedBatch, Change, ConfigResource, Entry, Outcome, Placed, Rejection};
+use chronik_state::{
+    AppendedBatch, Change, ConfigResource, EndTxn, EndedBy, EndedTxn, Entry, Marker, Outcome, Placed,
+    PlacedMarker, Rejection,
+};
 use chronik_types::{NodeId, Offset, TimestampMs, TopicId, TopicPartition};
 
 use crate::catalog::PartsByPartition;
@@ -45,10 +48,39 @@ impl Applier {
         let position = committed.position;
         let entry =
             Entry::decode(&committed.entry).map_err(|source| Halt::Undecodable { position, source })?;
-        let outcome = self.core.state.lock().apply(position.get(), &entry);
+        let (outcome, open_transactions) = {
+            let mut state = self.core.state.lock();
+            (state.apply(position.get(), &entry), state.ongoing_transaction_count())
+        };
         match (&entry.change, &outcome) {
             (Change::Append(batches), Outcome::Appended(placed)) => {
-                self.appended(committed, entry.time, batches, placed)?;
+                self.appended(committed, entry.time, batches, placed, false)?;
+            }
+            (Change::AppendTransactional(append), Outcome::Appended(placed)) => {
+                self.appended(committed, entry.time, &append.batches, placed, true)?;
+                self.core.metrics.set_open_transactions(open_transactions);
+            }
+            (Change::EndTxn(end), Outcome::TxnEnded(Ok(ended))) => {
+                self.end_transaction(committed, entry.time, end.marker, &ended.markers)?;
+                self.count_ended(committed, end, ended);
+                self.core.metrics.set_open_transactions(open_transactions);
+            }
+            (
+                Change::InitTransactionalProducer(init),
+                Outcome::TransactionalProducerInitialized(Ok(initialized)),
+            ) => {
+                if let Some(marker) = init.marker {
+                    self.end_transaction(committed, entry.time, marker, &initialized.markers)?;
+                }
+                if initialized.aborted && committed.token.is_some() {
+                    self.core.metrics.aborted_transactions.inc();
+                }
+                self.core.metrics.set_open_transactions(open_transactions);
+            }
+            (Change::AddPartitionsToTxn(_), Outcome::PartitionsAddedToTxn(Ok(())))
+            | (Change::AddOffsetsToTxn(_), Outcome::OffsetsAddedToTxn(Ok(())))
+            | (Change::TxnOffsetCommit(_), Outcome::TxnOffsetsCommitted(Ok(()))) => {
+                self.core.metrics.set_open_transactions(open_transactions);
             }
             (Change::CreateTopic(create), Outcome::TopicCreated(Ok(()))) => self.created(create.topic_id),
             (Change::CreatePartitions(create), Outcome::PartitionsCreated(Ok(_))) => {
@@ -71,6 +103,7 @@ impl Applier {
         time: TimestampMs,
         batches: &[AppendedBatch],
         placed: &[Result<Placed, Rejection>],
+        transactional: bool,
     ) -> Result<(), Halt> {
         let mut offset = 0_u32;
         // Batches of one topic follow each other.
@@ -100,7 +133,8 @@ impl Applier {
                 len: batch.length,
                 last_offset_delta: u32::try_from(batch.record_count - 1).unwrap_or(0),
             };
-            if partition.append(self.segment, entry, placed.leader_epoch) {
+            let appended = partition.append(self.segment, entry, placed.leader_epoch, transactional);
+            if appended.is_first {
                 self.core.segments.occupy(self.segment, partition);
             }
             // What an earlier run or another gateway was sent, it has counted.
@@ -108,9 +142,55 @@ impl Applier {
                 self.count(batch);
             }
             // After the batch can be seen: who watches from now on reads it.
-            partition.notify(u64::from(batch.length), self.group, &mut self.met);
+            partition.notify(u64::from(batch.length), appended.stable_bytes, self.group, &mut self.met);
         }
         Ok(())
+    }
+
+    /// Puts the one marker of the entry behind the records of a transaction in all its partitions.
+    fn end_transaction(
+        &mut self,
+        committed: &Committed,
+        time: TimestampMs,
+        marker: Marker,
+        placed: &[PlacedMarker],
+    ) -> Result<(), Halt> {
+        if placed.is_empty() {
+            return Ok(());
+        }
+        let Some(span) = committed.data.slice(0, marker.length) else {
+            return Err(Halt::MissingData { position: committed.position, len: committed.data.len });
+        };
+        for placed in placed {
+            let Some(partition) = self.core.catalog.partition(placed.at) else { continue };
+            let entry = BatchEntry {
+                base_offset: placed.offset,
+                at: span.at,
+                max_timestamp: time,
+                len: marker.length,
+                last_offset_delta: 0,
+            };
+            let PlacedMarker { leader_epoch, aborted, first_unstable, .. } = *placed;
+            let appended =
+                partition.end_transaction(self.segment, entry, leader_epoch, aborted, first_unstable);
+            if appended.is_first {
+                self.core.segments.occupy(self.segment, &partition);
+            }
+            partition.notify(u64::from(marker.length), appended.stable_bytes, self.group, &mut self.met);
+        }
+        Ok(())
+    }
+
+    fn count_ended(&self, committed: &Committed, end: &EndTxn, ended: &EndedTxn) {
+        let metrics = &self.core.metrics;
+        if committed.token.is_some() && ended.was_open {
+            let ends =
+                if end.committed { &metrics.committed_transactions } else { &metrics.aborted_transactions };
+            ends.inc();
+            if end.ended_by == EndedBy::Timeout {
+                metrics.timed_out_transactions.inc();
+            }
+        }
     }
 
     fn count(&self, batch: &AppendedBatch) {
@@ -140,7 +220,7 @@ impl Applier {
         topic.cell().delete();
         for partition in topic.partitions() {
             self.core.segments.release(&partition.clear());
-            partition.notify(u64::MAX, self.group, &mut self.met);
+            partition.notify(u64::MAX, u64::MAX, self.group, &mut self.met);
         }
         self.core.reclaim.notify_one();
         self.core.catalog.measure(&self.core.metrics);

@@ -8,7 +8,10 @@ use chronik_backend::{Damage, Status, StorageBackend};
 use chronik_config::Settings;
 use chronik_config::kafka::DynamicConfigs;
 use chronik_state::{Change, Outcome, State};
-use chronik_types::{ClusterId, Entropy, NodeId, ProducerEpoch, ProducerId, Sequence, TimestampMs, TopicId};
+use chronik_types::{
+    ClusterId, Entropy, IsolationLevel, NodeId, Offset, ProducerEpoch, ProducerId, Sequence, TimestampMs,
+    TopicId,
+};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 use crate::applier::Applier;
@@ -55,6 +58,10 @@ pub struct ActiveProducer {
     pub last_sequence: Sequence,
     /// The greatest timestamp of its last batch.
     pub last_timestamp: TimestampMs,
+    /// Whether it has a transactional id.
+    pub is_transactional: bool,
+    /// Where its open transaction begins in the partition; `None` when it has none there.
+    pub transaction_start: Option<Offset>,
 }
 
 /// Opening and closing.
@@ -170,6 +177,12 @@ fn restore(core: &Core, node: NodeId, checkpoint: Checkpoint) {
     core.configs.set_brokers(state.default_broker_configs(), state.broker_configs(node));
     core.catalog.restore(&state, &mut parts, |configs| core.configs.topic(configs));
     core.catalog.measure(&core.metrics);
+    for (at, transactions) in state.partitions_with_transactions() {
+        if let Some(partition) = core.catalog.partition(at) {
+            partition.restore_transactions(transactions);
+        }
+    }
+    core.metrics.set_open_transactions(state.ongoing_transaction_count());
     *core.state.lock() = state;
 }
 
@@ -234,11 +247,6 @@ impl Broker {
         self.core.catalog.counts().1
     }
 
-    /// The time on the wall.
-    pub fn now(&self) -> TimestampMs {
-        self.core.clock.now()
-    }
-
     /// The settings with the dynamic broker configs in force.
     pub fn settings(&self) -> Arc<Settings> {
         self.core.configs.settings()
@@ -257,13 +265,16 @@ impl Broker {
     /// The idempotent producers of a partition that have not expired, in the order of their ids.
     pub fn producers(&self, partition: &Partition) -> Vec<ActiveProducer> {
         let state = self.core.state.lock();
-        let producers = state.partition(partition.topic_partition()).into_iter().flat_map(|p| p.producers());
+        let at = partition.topic_partition();
+        let producers = state.partition(at).into_iter().flat_map(|p| p.producers());
         producers
             .map(|(producer_id, producer)| ActiveProducer {
                 producer_id,
                 producer_epoch: producer.epoch(),
                 last_sequence: producer.last_sequence(),
                 last_timestamp: producer.last_timestamp(),
+                is_transactional: state.transactional_id_of(producer_id).is_some(),
+                transaction_start: state.transaction_start(producer_id, at),
             })
             .collect()
     }
@@ -282,6 +293,11 @@ impl Broker {
         topic.partitions().iter().map(|partition| (partition.index().get(), partition.size_bytes())).collect()
     }
 
+    /// The wall clock of the gateway.
+    pub fn now(&self) -> TimestampMs {
+        self.core.clock.now()
+    }
+
     /// Facts about storage.
     pub fn storage(&self) -> Status {
         self.backend.status()
@@ -297,9 +313,10 @@ impl Broker {
         &self.core.metrics
     }
 
-    /// Starts to watch partitions for appends. Make the watch before reading, so that none is missed.
-    pub fn watch(&self, partitions: Vec<Arc<Partition>>) -> Watch {
-        Watch::new(partitions, self.core.metrics.waiting_fetches.clone())
+    /// Starts to watch partitions for what a reader can see more of. Make the watch before reading, so that nothing is
+    /// missed.
+    pub fn watch(&self, partitions: Vec<Arc<Partition>>, isolation: IsolationLevel) -> Watch {
+        Watch::new(partitions, isolation, self.core.metrics.waiting_fetches.clone())
     }
 
     pub(crate) fn core_handle(&self) -> Arc<Core> {

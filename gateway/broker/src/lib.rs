@@ -30,6 +30,7 @@ mod read;
 mod retention;
 mod segments;
 mod topic;
+mod transactions;
 mod upkeep;
 mod waiters;
 mod watch;
@@ -45,9 +46,10 @@ pub use list_offsets::{ListedOffset, OffsetSpec};
 pub use metrics::Metrics;
 pub use options::{BrokerOptions, OpenError};
 pub use partition::Partition;
-pub use produce::{ProduceBatch, ProduceError, ProduceRequest, Produced, Submitted};
+pub use produce::{ProduceBatch, ProduceError, ProduceRequest, ProduceTransaction, Produced, Submitted};
 pub use read::{ReadError, ReadRequest, Records};
 pub use topic::Topic;
+pub use transactions::TransactionChangeError;
 pub use watch::Watch;
 
 /// Runs something that takes a while away from the async threads. A panic in it goes on in the caller.

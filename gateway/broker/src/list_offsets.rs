@@ -78,10 +78,7 @@ impl Broker {
         if partition.is_deleted() {
             return Err(ReadError::TopicDeleted);
         }
-        let end = match isolation {
-            IsolationLevel::ReadUncommitted => partition.high_watermark(),
-            IsolationLevel::ReadCommitted => partition.last_stable_offset(),
-        };
+        let end = partition.readable_end(isolation);
         let leader_epoch = partition.leader_epoch();
         let plain = |offset| ListedOffset { offset, timestamp: TimestampMs::NONE, leader_epoch };
         let found = match spec {

@@ -38,6 +38,14 @@ pub struct Metrics {
     pub waiting_appends: Gauge,
     /// Fetches that wait for records.
     pub waiting_fetches: Gauge,
+    /// Open transactions.
+    pub open_transactions: Gauge,
+    /// Transactions committed.
+    pub committed_transactions: Counter,
+    /// Transactions aborted, by whomever.
+    pub aborted_transactions: Counter,
+    /// Transactions aborted because their timeout had passed.
+    pub timed_out_transactions: Counter,
     /// Index objects found in memory.
     pub index_cache_hits: Counter,
     /// Index objects that had to be read.
@@ -76,6 +84,10 @@ impl Default for Metrics {
             partitions: Gauge::default(),
             waiting_appends: Gauge::default(),
             waiting_fetches: Gauge::default(),
+            open_transactions: Gauge::default(),
+            committed_transactions: Counter::default(),
+            aborted_transactions: Counter::default(),
+            timed_out_transactions: Counter::default(),
             index_cache_hits: Counter::default(),
             index_cache_misses: Counter::default(),
             index_cache_bytes: Gauge::default(),
@@ -93,6 +105,7 @@ impl Metrics {
     /// Makes the metrics visible in a registry whose prefix is `chronik`.
     pub fn register(&self, registry: &mut Registry) {
         self.register_appends(registry);
+        self.register_transactions(registry);
         self.register_reads(registry);
         self.register_upkeep(registry);
     }
@@ -111,6 +124,19 @@ impl Metrics {
         registry.register("commit_group_entries", "Entries that became durable together", entries);
         let waiting = self.waiting_appends.clone();
         registry.register("waiting_appends", "Appends that wait for their commit", waiting);
+    }
+
+    fn register_transactions(&self, registry: &mut Registry) {
+        registry.register("open_transactions", "Open transactions", self.open_transactions.clone());
+        let committed = self.committed_transactions.clone();
+        registry.register("committed_transactions", "Transactions committed", committed);
+        registry.register("aborted_transactions", "Transactions aborted", self.aborted_transactions.clone());
+        let timed_out = self.timed_out_transactions.clone();
+        registry.register("timed_out_transactions", "Transactions aborted for their timeout", timed_out);
+    }
+
+    pub(crate) fn set_open_transactions(&self, open: usize) {
+        self.open_transactions.set(i64::try_from(open).unwrap_or(i64::MAX));
     }
 
     fn register_reads(&self, registry: &mut Registry) {

@@ -1,4 +1,5 @@
-//! The tasks behind a broker core: retention, expiry of producers and offsets, timers of groups, checks of the state, indexes and checkpoints.
+//! The tasks behind a broker core: retention, expiry of producers and offsets, timers of groups, timeouts and expiry of
+//! transactions, checks of the state, indexes and checkpoints.
 //!
 //! Each holds the core only while it works, so that dropping the last handle ends it.
 
@@ -30,6 +31,8 @@ pub(crate) fn start(broker: &Arc<Broker>, checkpointer: Checkpointer, stop: &wat
     let until = stop.subscribe();
     tokio::spawn(stoppable(retention(Arc::downgrade(broker)), until.clone()));
     tokio::spawn(stoppable(producer_expiry(Arc::downgrade(broker)), until.clone()));
+    tokio::spawn(stoppable(transaction_timeouts(Arc::downgrade(broker)), until.clone()));
+    tokio::spawn(stoppable(transactional_id_expiry(Arc::downgrade(broker)), until.clone()));
     tokio::spawn(stoppable(state_checks(Arc::downgrade(broker)), until.clone()));
     tokio::spawn(stoppable(group_timers(Arc::downgrade(broker)), until.clone()));
     tokio::spawn(stoppable(offset_expiry(Arc::downgrade(broker)), until.clone()));
@@ -69,6 +72,36 @@ async fn producer_expiry(broker: Weak<Broker>) {
         let Some(broker) = broker.upgrade() else { return };
         if let Err(error) = broker.run_producer_expiry().await {
             tracing::warn!(%error, "idle producers could not be forgotten");
+        }
+    }
+}
+
+async fn transaction_timeouts(broker: Weak<Broker>) {
+    loop {
+        let Some(interval) =
+            broker.upgrade().map(|broker| broker.settings().transactions.abort_check_interval)
+        else {
+            return;
+        };
+        tokio::time::sleep(interval).await;
+        let Some(broker) = broker.upgrade() else { return };
+        if let Err(error) = broker.run_transaction_timeouts().await {
+            tracing::warn!(%error, "transactions whose timeout has passed could not be aborted");
+        }
+    }
+}
+
+async fn transactional_id_expiry(broker: Weak<Broker>) {
+    loop {
+        let Some(interval) =
+            broker.upgrade().map(|broker| broker.settings().transactions.expiration_check_interval)
+        else {
+            return;
+        };
+        tokio::time::sleep(interval).await;
+        let Some(broker) = broker.upgrade() else { return };
+        if let Err(error) = broker.run_transactional_id_expiry().await {
+            tracing::warn!(%error, "idle transactional ids could not be forgotten");
         }
     }
 }

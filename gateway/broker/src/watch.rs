@@ -6,6 +6,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use chronik_types::IsolationLevel;
 use prometheus_client::metrics::gauge::Gauge;
 use tokio::sync::Notify;
 
@@ -14,7 +15,9 @@ use crate::Partition;
 /// The side of a watch that the applier sees.
 #[derive(Debug)]
 pub(crate) struct Watcher {
-    /// Bytes appended to the partitions since the watch was made.
+    /// Which bytes count.
+    isolation: IsolationLevel,
+    /// Bytes of the partitions that the reader can see since the watch was made.
     appended: AtomicU64,
     /// The sum at which the watch is woken.
     threshold: AtomicU64,
@@ -24,13 +27,19 @@ pub(crate) struct Watcher {
 }
 
 impl Watcher {
-    fn new() -> Self {
+    fn new(isolation: IsolationLevel) -> Self {
         Self {
+            isolation,
             appended: AtomicU64::new(0),
             threshold: AtomicU64::new(u64::MAX),
             group: AtomicU64::new(0),
             wake: Notify::new(),
         }
+    }
+
+    /// What its reader can see.
+    pub(crate) fn isolation(&self) -> IsolationLevel {
+        self.isolation
     }
 
     /// Adds bytes of a commit group; true when the group meets this watcher for the first time.
@@ -62,8 +71,8 @@ pub struct Watch {
 
 impl Watch {
     /// Starts to watch.
-    pub(crate) fn new(partitions: Vec<Arc<Partition>>, waiting: Gauge) -> Self {
-        let watcher = Arc::new(Watcher::new());
+    pub(crate) fn new(partitions: Vec<Arc<Partition>>, isolation: IsolationLevel, waiting: Gauge) -> Self {
+        let watcher = Arc::new(Watcher::new(isolation));
         partitions.iter().for_each(|partition| partition.add_watcher(&watcher));
         Self { watcher, partitions, waiting }
     }

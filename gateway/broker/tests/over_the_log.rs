@@ -38,7 +38,7 @@ fn batch(entropy: &Entropy) -> Bytes {
 
 async fn produce(broker: &Broker, partition: &Arc<Partition>, records: Bytes) -> Offset {
     let batches = vec![ProduceBatch { partition: Arc::clone(partition), records }];
-    let request = ProduceRequest { batches, zstd_allowed: true };
+    let request = ProduceRequest { batches, zstd_allowed: true, transaction: None };
     broker.produce(request).await.pop().unwrap().unwrap().base_offset
 }
 

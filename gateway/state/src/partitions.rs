@@ -123,6 +123,12 @@ impl Partition {
         self.producers.iter()
     }
 
+    /// The newest epoch that the partition has seen of a producer.
+    #[must_use]
+    pub fn producer_epoch(&self, producer_id: ProducerId) -> Option<ProducerEpoch> {
+        self.producers.epoch(producer_id)
+    }
+
     /// How many producers [`Partition::producers`] yields.
     #[must_use]
     pub fn producer_count(&self) -> usize {

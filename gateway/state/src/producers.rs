@@ -200,6 +200,11 @@ impl Producers {
         producer.last_append = producer.last_append.max(time);
     }
 
+    /// The newest epoch seen of that producer.
+    pub(crate) fn epoch(&self, id: ProducerId) -> Option<ProducerEpoch> {
+        self.0.get(&id).map(|producer| producer.epoch)
+    }
+
     /// Whether anything is remembered of that producer.
     pub(crate) fn knows(&self, id: ProducerId) -> bool {
         self.0.contains_key(&id)

@@ -259,6 +259,14 @@ impl State {
         self.transactions.iter()
     }
 
+    /// Those after one, in their order.
+    pub fn transactional_producers_after(
+        &self,
+        after: Option<&TransactionalId>,
+    ) -> impl Iterator<Item = (&TransactionalId, &TransactionalProducer)> {
+        self.transactions.iter_after(after)
+    }
+
     /// The transactional ids with an open transaction.
     pub fn ongoing_transactions(&self) -> impl Iterator<Item = (&TransactionalId, &TransactionalProducer)> {
         self.transactions.ongoing()
@@ -274,6 +282,13 @@ impl State {
     #[must_use]
     pub fn partition_transactions(&self, at: TopicPartition) -> Option<&PartitionTransactions> {
         self.transactions.partition(at)
+    }
+
+    /// The partitions that have transactions, in their order.
+    pub fn partitions_with_transactions(
+        &self,
+    ) -> impl Iterator<Item = (TopicPartition, &PartitionTransactions)> {
+        self.transactions.partitions()
     }
 
     /// Where the open transaction of a producer begins in a partition; `None` when it has no records there.

@@ -136,7 +136,7 @@ impl FetchRequest {
         }
         if version >= 11 {
             // The rack of the client; null is refused elsewhere.
-            input.has_string()?.then_some(())?;
+            input.string()?;
         }
         input.end_of_struct()?;
         input.is_at_end().then_some(request)

@@ -65,11 +65,12 @@ impl<'a> Input<'a> {
         StrBytes::from_utf8(self.bytes(length)?).ok()
     }
 
-    /// Passes over a string; whether it is there, or null.
-    pub(super) fn has_string(&mut self) -> Option<bool> {
-        let Some(length) = self.string_length()? else { return Some(false) };
-        std::str::from_utf8(&self.bytes(length)?).ok()?;
-        Some(true)
+    /// A string that may be null.
+    pub(super) fn nullable_string(&mut self) -> Option<Option<StrBytes>> {
+        match self.string_length()? {
+            Some(length) => StrBytes::from_utf8(self.bytes(length)?).ok().map(Some),
+            None => Some(None),
+        }
     }
 
     fn string_length(&mut self) -> Option<Option<usize>> {

@@ -24,8 +24,8 @@ const FLEXIBLE_SINCE: i16 = 9;
 pub struct ProduceRequest {
     /// How many acknowledgements are asked for.
     pub acks: i16,
-    /// Whether it belongs to a transaction.
-    pub is_transactional: bool,
+    /// The transactional id, if it belongs to a transaction.
+    pub transactional_id: Option<StrBytes>,
     /// The topics, in order.
     pub topics: Vec<ProduceTopic>,
 }
@@ -73,7 +73,7 @@ impl ProduceRequest {
             return None;
         }
         let input = &mut Input::new(body, version >= FLEXIBLE_SINCE, PRODUCE.memory)?;
-        let is_transactional = input.has_string()?;
+        let transactional_id = input.nullable_string()?;
         let acks = input.int16()?;
         let _timeout_ms = input.int32()?;
         let count = input.count(PRODUCE_TOPIC.memory)?;
@@ -90,7 +90,7 @@ impl ProduceRequest {
             input.end_of_struct()?;
         }
         input.end_of_struct()?;
-        input.is_at_end().then_some(Self { acks, is_transactional, topics })
+        input.is_at_end().then_some(Self { acks, transactional_id, topics })
     }
 }
 
@@ -106,7 +106,7 @@ impl From<Wire> for ProduceRequest {
         };
         Self {
             acks: wire.acks,
-            is_transactional: wire.transactional_id.is_some(),
+            transactional_id: wire.transactional_id.map(|id| id.0),
             topics: wire.topic_data.into_iter().map(topic).collect(),
         }
     }

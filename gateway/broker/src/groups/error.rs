@@ -68,7 +68,9 @@ impl CoordinatorError {
 impl From<AppendError> for CoordinatorError {
     fn from(error: AppendError) -> Self {
         match error {
-            AppendError::Full { .. } | AppendError::Overloaded { .. } => Self::Unavailable,
+            AppendError::Full { .. } | AppendError::Overloaded { .. } | AppendError::ReadOnly { .. } => {
+                Self::Unavailable
+            }
             AppendError::TooLarge { .. } => Self::TooLarge,
             AppendError::Closed => Self::NotCoordinator,
         }

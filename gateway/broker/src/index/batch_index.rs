@@ -3,7 +3,7 @@
 use chronik_backend::Position;
 use chronik_types::{Offset, TimestampMs};
 
-use super::{BatchEntry, Entries, Part, Selection};
+use super::{BatchEntry, Entries, Part, Selection, Unstable};
 
 /// Where the batches of a partition lie. Changed by the applier and the checkpointer only, under the partition's lock.
 #[derive(Debug, Default)]
@@ -11,6 +11,8 @@ pub(crate) struct BatchIndex {
     parts: Vec<Part>,
     /// Bytes of the first part that lie below the log start; `None` while its entries would have to be read for that.
     dead_bytes: Option<u64>,
+    /// Of a partition with transactions.
+    unstable: Option<Box<Unstable>>,
 }
 
 /// What a search in one part came to.
@@ -48,7 +50,7 @@ impl BatchIndex {
     /// The index that a checkpoint describes.
     pub(crate) fn from_parts(parts: Vec<Part>, log_start: Offset) -> Self {
         let dead_bytes = dead_bytes(&parts, log_start);
-        Self { parts, dead_bytes }
+        Self { parts, dead_bytes, unstable: None }
     }
 
     /// Adds a batch that lies in the segment at `segment`; true when it is the first of the partition there.
@@ -72,12 +74,16 @@ impl BatchIndex {
         let dead = self.parts.partition_point(|part| part.next_offset <= log_start);
         let gone = self.parts.drain(..dead).map(|part| part.segment).collect();
         self.dead_bytes = dead_bytes(&self.parts, log_start);
+        if let Some(unstable) = &mut self.unstable {
+            unstable.advance(log_start);
+        }
         gone
     }
 
     /// Gives up everything; returns the segments it had.
     pub(crate) fn clear(&mut self) -> Vec<Position> {
         self.dead_bytes = Some(0);
+        self.unstable = None;
         std::mem::take(&mut self.parts).into_iter().map(|part| part.segment).collect()
     }
 
@@ -95,6 +101,21 @@ impl BatchIndex {
     /// Takes in how many bytes of the first part lie at or above the log start.
     pub(crate) fn learn_live_bytes(&mut self, live: u64) {
         self.dead_bytes = self.parts.first().map(|part| part.bytes.saturating_sub(live)).or(Some(0));
+    }
+
+    /// What is kept of transactions.
+    pub(crate) fn unstable(&self) -> Option<&Unstable> {
+        self.unstable.as_deref()
+    }
+
+    /// The same, to be changed; made if there is none.
+    pub(crate) fn unstable_mut(&mut self) -> &mut Unstable {
+        self.unstable.get_or_insert_default()
+    }
+
+    /// Takes in what is kept of transactions, or drops it when that is nothing.
+    pub(crate) fn set_unstable(&mut self, unstable: Unstable) {
+        self.unstable = (!unstable.is_empty()).then(|| Box::new(unstable));
     }
 
     /// The parts, oldest first.

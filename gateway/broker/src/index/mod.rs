@@ -9,6 +9,7 @@ mod entry;
 mod object;
 mod part;
 mod selection;
+mod unstable;
 
 pub(crate) use batch_index::{BatchIndex, FoundEntries};
 pub(crate) use cache::{IndexCache, IndexError};
@@ -16,3 +17,4 @@ pub(crate) use entry::{BatchEntry, Rows};
 pub(crate) use object::{INDEX_KIND, IndexBuilder, IndexObject, index_name};
 pub(crate) use part::{Entries, Part};
 pub(crate) use selection::Selection;
+pub(crate) use unstable::Unstable;

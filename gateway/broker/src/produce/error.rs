@@ -22,8 +22,8 @@ pub enum ProduceError {
     /// A record without a key for a compacted topic.
     #[error("a compacted topic cannot accept a record without a key")]
     MissingKey,
-    /// A batch of a transaction; transactions are not supported yet.
-    #[error("the batch belongs to a transaction, and none has been begun here")]
+    /// A batch of a transaction in a request without a transactional id.
+    #[error("the batch belongs to a transaction, and the request names no transactional id")]
     Transactional,
     /// The records could not be compressed with the codec of the topic.
     #[error("the records cannot be compressed as the topic demands")]
@@ -47,7 +47,7 @@ impl ProduceError {
             Self::Batch(error) => error.code(),
             Self::Records(error) => error.code(),
             Self::MissingKey => ErrorCode::InvalidRecord,
-            Self::Transactional => ErrorCode::InvalidTxnState,
+            Self::Transactional => ErrorCode::TransactionalIdAuthorizationFailed,
             Self::Compress(_) => ErrorCode::UnknownServerError,
             Self::Rejected(rejection) => rejection.error_code(),
             Self::Storage(error) => storage_code(error),
@@ -86,7 +86,7 @@ mod tests {
             (BatchError::TooLarge { size: 2, max: 1 }.into(), ErrorCode::MessageTooLarge),
             (RecordError::UnknownCodec { id: 7 }.into(), ErrorCode::UnsupportedCompressionType),
             (ProduceError::MissingKey, ErrorCode::InvalidRecord),
-            (ProduceError::Transactional, ErrorCode::InvalidTxnState),
+            (ProduceError::Transactional, ErrorCode::TransactionalIdAuthorizationFailed),
             (Rejection::UnknownPartition { at }.into(), ErrorCode::UnknownTopicOrPartition),
             (AppendError::Full { detail: String::new() }.into(), ErrorCode::KafkaStorageError),
             (AppendError::TooLarge { size: 2, limit: 1 }.into(), ErrorCode::RecordListTooLarge),

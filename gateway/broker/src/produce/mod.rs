@@ -9,8 +9,10 @@ mod prepare;
 
 use bytes::Bytes;
 use chronik_backend::{Append, AppendClass, AppendError};
-use chronik_state::{AppendedBatch, Change, Entry, Outcome, Placed, ProducerBatch, Rejection};
-use chronik_types::{Offset, TimestampMs, TimestampType};
+use chronik_state::{
+    AppendTransactional, AppendedBatch, Change, Entry, Outcome, Placed, ProducerBatch, Rejection,
+};
+use chronik_types::{Offset, TimestampMs, TimestampType, TransactionalId};
 use chronik_wire::batch::RecordBatch;
 use std::sync::Arc;
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
@@ -28,6 +30,17 @@ pub struct ProduceRequest {
     pub batches: Vec<ProduceBatch>,
     /// Whether the version of the request allows zstd (KIP-110: Produce 7 and later).
     pub zstd_allowed: bool,
+    /// The transaction of those batches that belong to one.
+    pub transaction: Option<ProduceTransaction>,
+}
+
+/// The transaction that a request names.
+#[derive(Clone, Debug)]
+pub struct ProduceTransaction {
+    /// The transactional id.
+    pub transactional_id: TransactionalId,
+    /// Whether partitions join by being produced to (KIP-890: Produce 12 and later).
+    pub joins: bool,
 }
 
 /// The records for one partition.
@@ -74,6 +87,8 @@ struct Draft {
     data: Vec<Bytes>,
     places: Vec<(usize, TimestampType)>,
     bytes: usize,
+    /// Whether the batches belong to a transaction; all do or none does.
+    transactional: bool,
 }
 
 /// Entries are kept below this size; a larger request takes several.
@@ -100,16 +115,24 @@ impl Broker {
             let configs = partition.configs();
             match prepare::prepare(records, &configs, request.zstd_allowed, now).await {
                 Ok(batch) => {
-                    if draft.bytes > 0 && draft.bytes + batch.bytes().len() > ENTRY_BYTES {
-                        self.queue(std::mem::take(&mut draft), now, &mut submitted).await;
+                    let transactional = batch.header().attributes.is_transactional();
+                    if transactional && request.transaction.is_none() {
+                        submitted.fail(place, ProduceError::Transactional);
+                        continue;
                     }
+                    let is_full = draft.bytes + batch.bytes().len() > ENTRY_BYTES;
+                    if draft.bytes > 0 && (is_full || transactional != draft.transactional) {
+                        let transaction = request.transaction.as_ref();
+                        self.queue(std::mem::take(&mut draft), transaction, now, &mut submitted).await;
+                    }
+                    draft.transactional = transactional;
                     draft.add(&partition, batch, place, configs.message_timestamp_type);
                 }
                 Err(error) => submitted.fail(place, error),
             }
         }
         if !draft.batches.is_empty() {
-            self.queue(draft, now, &mut submitted).await;
+            self.queue(draft, request.transaction.as_ref(), now, &mut submitted).await;
         }
         submitted
     }
@@ -119,9 +142,24 @@ impl Broker {
         self.submit(request).await.committed(self).await
     }
 
-    async fn queue(&self, draft: Draft, time: TimestampMs, submitted: &mut Submitted) {
+    async fn queue(
+        &self,
+        draft: Draft,
+        transaction: Option<&ProduceTransaction>,
+        time: TimestampMs,
+        submitted: &mut Submitted,
+    ) {
         let room = self.room(draft.bytes).await;
-        let entry = Entry::new(time, Change::Append(draft.batches));
+        let change = match transaction.filter(|_| draft.transactional) {
+            None => Change::Append(draft.batches),
+            Some(transaction) => Change::AppendTransactional(AppendTransactional {
+                transactional_id: transaction.transactional_id.clone(),
+                joins: transaction.joins,
+                max_partitions: self.settings().transactions.max_partitions,
+                batches: draft.batches,
+            }),
+        };
+        let entry = Entry::new(time, change);
         match self.append(&entry, draft.data, AppendClass::Data, room) {
             Ok(reply) => submitted.entries.push(QueuedEntry { reply, batches: draft.places, time }),
             Err(error) => {
@@ -171,6 +209,7 @@ impl Draft {
             data: Vec::with_capacity(count),
             places: Vec::with_capacity(count),
             bytes: 0,
+            transactional: false,
         }
     }
 

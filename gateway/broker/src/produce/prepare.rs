@@ -36,9 +36,6 @@ pub(super) async fn prepare(
         zstd_allowed,
     };
     batch.validate_append(&rules, now)?;
-    if batch.header().attributes.is_transactional() {
-        return Err(ProduceError::Transactional);
-    }
     let work = RecordWork::of(&batch, configs);
     let batch = match work {
         Some(work) if batch.bytes().len() > INLINE_BYTES => crate::blocking(move || work.run(batch)).await?,

@@ -10,6 +10,7 @@ mod gather;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use chronik_state::AbortedTransaction;
 use chronik_types::{IsolationLevel, LeaderEpoch, Offset};
 
 pub use error::ReadError;
@@ -48,6 +49,8 @@ pub struct Records {
     pub high_watermark: Offset,
     /// The last stable offset at that moment.
     pub last_stable_offset: Offset,
+    /// For a reader of committed records: the aborted transactions among the batches, by their first offsets.
+    pub aborted: Vec<AbortedTransaction>,
 }
 
 /// How far a read came within one part.
@@ -89,6 +92,16 @@ impl Broker {
         if cold && next < limit {
             self.read_ahead(partition, next, gather.bytes()).await;
         }
+        let aborted = match request.isolation {
+            // The limit was a last stable offset, so that what was aborted below it is known by now.
+            IsolationLevel::ReadCommitted if gather.batches() > 0 => {
+                let aborted = partition.aborted_within(request.from, next);
+                aborted.ok_or_else(|| {
+                    self.explain(partition, request.from, ReadError::index(request.from, None))
+                })?
+            }
+            IsolationLevel::ReadCommitted | IsolationLevel::ReadUncommitted => Vec::new(),
+        };
         self.core.metrics.fetched_bytes.inc_by(u64::try_from(gather.bytes()).unwrap_or(u64::MAX));
         self.core.metrics.fetched_batches.inc_by(gather.batches());
         Ok(Records {
@@ -99,6 +112,7 @@ impl Broker {
             log_start_offset: partition.log_start_offset(),
             high_watermark: partition.high_watermark(),
             last_stable_offset: partition.last_stable_offset(),
+            aborted,
         })
     }
 
@@ -117,10 +131,7 @@ impl Broker {
         if offset < log_start_offset || offset > high_watermark {
             return Err(ReadError::OffsetOutOfRange { offset, log_start_offset, high_watermark });
         }
-        Ok(match request.isolation {
-            IsolationLevel::ReadUncommitted => high_watermark,
-            IsolationLevel::ReadCommitted => partition.last_stable_offset(),
-        })
+        Ok(partition.readable_end(request.isolation))
     }
 
     /// Has storage begin with what a reader who goes on will want next: as much as it got now.

@@ -2,7 +2,7 @@
 
 use chronik_broker::ChangeError;
 use chronik_state::{ConfigChange, ConfigResource, CreatePartitions, Rejection};
-use chronik_types::{ErrorCode, NodeId, Offset, PartitionIndex};
+use chronik_types::{ErrorCode, IsolationLevel, NodeId, Offset, PartitionIndex};
 use std::sync::Arc;
 
 use crate::support::{NOW, Rig, batch, sequenced};
@@ -143,7 +143,8 @@ async fn a_topic_may_be_deleted_under_producers_and_readers() {
             async move {
                 let mut from = 0;
                 loop {
-                    let watch = rig.broker.watch(vec![Arc::clone(&partition)]);
+                    let watch =
+                        rig.broker.watch(vec![Arc::clone(&partition)], IsolationLevel::ReadUncommitted);
                     match rig.read(&partition, from).await {
                         Ok(records) if records.batches == 0 => watch.appended(1).await,
                         Ok(records) => from = records.next_offset.get(),

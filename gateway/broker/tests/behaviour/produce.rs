@@ -38,7 +38,7 @@ async fn one_request_may_fail_in_parts() {
         ProduceBatch { partition: rig.partition("t", 2), records: batch(1) },
         ProduceBatch { partition: rig.partition("t", 2), records: batch(1) },
     ];
-    let results = rig.broker.produce(ProduceRequest { batches, zstd_allowed: true }).await;
+    let results = rig.broker.produce(ProduceRequest { batches, zstd_allowed: true, transaction: None }).await;
     let offsets: Vec<_> =
         results.iter().map(|result| result.as_ref().ok().map(|p| p.base_offset.get())).collect();
     assert_eq!(offsets, [Some(0), None, Some(0), Some(1)]);
@@ -181,7 +181,8 @@ async fn submitted_requests_keep_their_order() {
     for sequence in 0..20 {
         let records = sequenced(1, 0, sequence, 1);
         let batches = vec![ProduceBatch { partition: Arc::clone(&partition), records }];
-        waiting.push(rig.broker.submit(ProduceRequest { batches, zstd_allowed: true }).await);
+        waiting
+            .push(rig.broker.submit(ProduceRequest { batches, zstd_allowed: true, transaction: None }).await);
     }
     assert_eq!(partition.high_watermark().get(), 0);
     rig.faults.release();
@@ -203,7 +204,7 @@ async fn a_full_or_failed_storage_is_told() {
 
     rig.faults.fail_write(1);
     let batches = vec![ProduceBatch { partition: Arc::clone(&partition), records: batch(1) }];
-    let pending = rig.broker.submit(ProduceRequest { batches, zstd_allowed: true }).await;
+    let pending = rig.broker.submit(ProduceRequest { batches, zstd_allowed: true, transaction: None }).await;
     let probe =
         || Append { token: u64::MAX, entry: Bytes::new(), data: Vec::new(), class: AppendClass::Data };
     eventually(|| rig.backend.append(probe()).is_err()).await;
@@ -229,7 +230,7 @@ async fn a_request_larger_than_an_entry_takes_several() {
     let partition = rig.partition("t", 0);
     let batches =
         (0..3).map(|_| ProduceBatch { partition: Arc::clone(&partition), records: large.clone() }).collect();
-    let results = rig.broker.produce(ProduceRequest { batches, zstd_allowed: true }).await;
+    let results = rig.broker.produce(ProduceRequest { batches, zstd_allowed: true, transaction: None }).await;
     let offsets: Vec<_> = results.into_iter().map(|result| result.unwrap().base_offset.get()).collect();
     assert_eq!(offsets, [0, 1, 2]);
 }

@@ -212,7 +212,11 @@ async fn a_power_cut_takes_nothing_that_was_acknowledged() {
             for count in 1..=3 {
                 let records = batch(count);
                 let batches = vec![ProduceBatch { partition: Arc::clone(&partition), records }];
-                pending.push(rig.broker.submit(ProduceRequest { batches, zstd_allowed: true }).await);
+                pending.push(
+                    rig.broker
+                        .submit(ProduceRequest { batches, zstd_allowed: true, transaction: None })
+                        .await,
+                );
             }
             rig.backend.seal();
             let backend = rig.faults.cut_power(|_| entropy.below(2) == 0);
@@ -237,7 +241,7 @@ async fn an_entry_that_cannot_be_read_stops_everything() {
     let append = Append { token: u64::MAX, entry, data: Vec::new(), class: AppendClass::Control };
     rig.backend.append(append).unwrap();
     let batches = vec![ProduceBatch { partition: Arc::clone(&partition), records: batch(1) }];
-    let pending = rig.broker.submit(ProduceRequest { batches, zstd_allowed: true }).await;
+    let pending = rig.broker.submit(ProduceRequest { batches, zstd_allowed: true, transaction: None }).await;
     rig.faults.release();
     let halt = rig.broker.halted().await;
     assert!(matches!(*halt, Halt::Undecodable { .. }), "{halt}");

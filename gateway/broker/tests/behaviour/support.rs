@@ -100,7 +100,7 @@ impl Rig {
         records: Bytes,
     ) -> Result<Produced, ProduceError> {
         let batches = vec![ProduceBatch { partition: Arc::clone(partition), records }];
-        let request = ProduceRequest { batches, zstd_allowed: true };
+        let request = ProduceRequest { batches, zstd_allowed: true, transaction: None };
         self.broker.produce(request).await.pop().expect("one result for one batch")
     }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use chronik_config::Settings;
-use chronik_types::{Entropy, ErrorCode, Offset};
+use chronik_types::{Entropy, ErrorCode, IsolationLevel, Offset};
 
 use crate::support::{Rig, batch, batches_of};
 
@@ -15,7 +15,7 @@ async fn reader(rig: Arc<Rig>, index: i32, done: Arc<AtomicBool>) -> i64 {
     let partition = rig.partition("t", index);
     let mut from = 0;
     loop {
-        let watch = rig.broker.watch(vec![Arc::clone(&partition)]);
+        let watch = rig.broker.watch(vec![Arc::clone(&partition)], IsolationLevel::ReadUncommitted);
         match rig.read(&partition, from).await {
             Ok(records) if records.batches == 0 => {
                 if done.load(Ordering::SeqCst) && from == partition.high_watermark().get() {

@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use chronik_types::IsolationLevel;
+
 use crate::support::{Rig, batch, eventually};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -15,7 +17,7 @@ async fn no_append_is_missed_in_any_interleaving() {
         let reader = {
             let (rig, partition) = (Arc::clone(&rig), Arc::clone(&partition));
             tokio::spawn(async move {
-                let watch = rig.broker.watch(vec![Arc::clone(&partition)]);
+                let watch = rig.broker.watch(vec![Arc::clone(&partition)], IsolationLevel::ReadUncommitted);
                 let mut records = rig.read(&partition, from).await.unwrap();
                 if records.bytes == 0 {
                     watch.appended(1).await;
@@ -40,7 +42,7 @@ async fn is_woken_only_when_the_bytes_suffice() {
     rig.topic("t", 2).await;
     let one = u64::try_from(batch(1).len()).unwrap();
     let partitions = vec![rig.partition("t", 0), rig.partition("t", 1)];
-    let watch = Arc::new(rig.broker.watch(partitions.clone()));
+    let watch = Arc::new(rig.broker.watch(partitions.clone(), IsolationLevel::ReadUncommitted));
     let waiting = tokio::spawn({
         let watch = Arc::clone(&watch);
         async move { watch.appended(3 * one).await }
@@ -65,13 +67,13 @@ async fn a_whole_commit_group_counts_before_anybody_is_woken() {
     rig.topic("t", 1).await;
     let partition = rig.partition("t", 0);
     let one = u64::try_from(batch(1).len()).unwrap();
-    let watch = rig.broker.watch(vec![Arc::clone(&partition)]);
+    let watch = rig.broker.watch(vec![Arc::clone(&partition)], IsolationLevel::ReadUncommitted);
     rig.faults.hold();
     let mut submitted = Vec::new();
     for _ in 0..10 {
         let batches =
             vec![chronik_broker::ProduceBatch { partition: Arc::clone(&partition), records: batch(1) }];
-        let request = chronik_broker::ProduceRequest { batches, zstd_allowed: true };
+        let request = chronik_broker::ProduceRequest { batches, zstd_allowed: true, transaction: None };
         submitted.push(rig.broker.submit(request).await);
     }
     let waiting = watch.appended(1);
@@ -91,7 +93,7 @@ async fn futures_pending(future: &mut std::pin::Pin<&mut impl Future<Output = ()
 async fn the_end_of_a_topic_wakes_its_readers() {
     let rig = Rig::new().await;
     let topic = rig.topic("t", 1).await;
-    let watch = rig.broker.watch(vec![rig.partition("t", 0)]);
+    let watch = rig.broker.watch(vec![rig.partition("t", 0)], IsolationLevel::ReadUncommitted);
     let waiting = tokio::spawn(async move { watch.appended(u64::MAX).await });
     eventually(|| rig.broker.metrics().waiting_fetches.get() == 1).await;
     rig.broker.delete_topic(topic.id()).await.unwrap();
@@ -104,7 +106,7 @@ async fn a_cancelled_wait_leaves_nothing_behind() {
     rig.topic("t", 1).await;
     let partition = rig.partition("t", 0);
     let references = Arc::strong_count(&partition);
-    let watch = rig.broker.watch(vec![Arc::clone(&partition)]);
+    let watch = rig.broker.watch(vec![Arc::clone(&partition)], IsolationLevel::ReadUncommitted);
     let waiting = tokio::spawn(async move { watch.appended(1).await });
     eventually(|| rig.broker.metrics().waiting_fetches.get() == 1).await;
     waiting.abort();

@@ -1,13 +1,13 @@
 //! DescribeProducers (61), version 0 (KIP-664).
 //!
-//! The idempotent producers that a partition remembers. There are no transactions yet, so that no producer has a
-//! coordinator epoch or an open one. Codes: INVALID_TOPIC_EXCEPTION, UNKNOWN_TOPIC_OR_PARTITION.
+//! The idempotent producers that a partition remembers, and where the open transaction of each begins. The coordinator of
+//! transactions is never replaced, so that its epoch is always the first one. Codes: INVALID_TOPIC_EXCEPTION, UNKNOWN_TOPIC_OR_PARTITION.
 
 use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 
 use chronik_broker::ActiveProducer;
-use chronik_types::{ErrorCode, PartitionIndex, TopicName};
+use chronik_types::{ErrorCode, Offset, PartitionIndex, TopicName};
 use kafka_protocol::messages::describe_producers_request::TopicRequest;
 use kafka_protocol::messages::describe_producers_response::{
     PartitionResponse, ProducerState, TopicResponse,
@@ -17,8 +17,10 @@ use kafka_protocol::messages::{DescribeProducersRequest, DescribeProducersRespon
 use super::refused::{Refused, error_fields};
 use super::{Context, Request, Response};
 
-/// "None" for a coordinator epoch and for the start of a transaction.
+/// "None" for a coordinator epoch.
 const NONE: i32 = -1;
+/// The epoch of the coordinator of a transactional producer.
+const COORDINATOR_EPOCH: i32 = 0;
 
 /// Answers a request.
 pub(super) async fn handle(
@@ -71,6 +73,6 @@ fn producer_state(producer: ActiveProducer) -> ProducerState {
         .with_producer_epoch(producer.producer_epoch.get().into())
         .with_last_sequence(producer.last_sequence.get())
         .with_last_timestamp(producer.last_timestamp.get())
-        .with_coordinator_epoch(NONE)
-        .with_current_txn_start_offset(NONE.into())
+        .with_coordinator_epoch(if producer.is_transactional { COORDINATOR_EPOCH } else { NONE })
+        .with_current_txn_start_offset(producer.transaction_start.unwrap_or(Offset::NONE).get())
 }

@@ -5,6 +5,8 @@
 //! APIs that let the next request start earlier (produce, fetch), answer what they cannot decode (ApiVersions), or keep
 //! what they have encoded (Metadata), take the whole call instead. `gateway/README.md` shows how one more is added.
 
+mod add_offsets_to_txn;
+mod add_partitions_to_txn;
 mod alter_configs;
 mod answer;
 mod api_versions;
@@ -21,7 +23,9 @@ mod describe_groups;
 mod describe_log_dirs;
 mod describe_producers;
 mod describe_topic_partitions;
+mod describe_transactions;
 mod elect_leaders;
+mod end_txn;
 mod fetch;
 mod find_coordinator;
 mod group_words;
@@ -36,6 +40,7 @@ mod list_config_resources;
 mod list_groups;
 mod list_offsets;
 mod list_partition_reassignments;
+mod list_transactions;
 mod metadata;
 mod new_topics;
 mod offset_commit;
@@ -49,6 +54,9 @@ mod replicas;
 mod sync_group;
 mod together;
 mod topic_ids;
+mod transactional;
+mod txn_offset_commit;
+mod write_txn_markers;
 
 use std::convert::Infallible;
 use std::future::Future;
@@ -98,6 +106,11 @@ pub(crate) fn handler_of(key: i16) -> Option<Handler> {
         ApiKey::CreateTopics => |context, call| answer(context, call, create_topics::handle),
         ApiKey::DeleteTopics => |context, call| answer(context, call, delete_topics::handle),
         ApiKey::DeleteRecords => |context, call| answer(context, call, delete_records::handle),
+        ApiKey::AddPartitionsToTxn => |context, call| answer(context, call, add_partitions_to_txn::handle),
+        ApiKey::AddOffsetsToTxn => |context, call| answer(context, call, add_offsets_to_txn::handle),
+        ApiKey::EndTxn => |context, call| answer(context, call, end_txn::handle),
+        ApiKey::WriteTxnMarkers => |context, call| answer(context, call, write_txn_markers::handle),
+        ApiKey::TxnOffsetCommit => |context, call| answer(context, call, txn_offset_commit::handle),
         ApiKey::DescribeConfigs => |context, call| answer(context, call, describe_configs::handle),
         ApiKey::AlterConfigs => |context, call| answer(context, call, alter_configs::handle),
         ApiKey::DescribeLogDirs => |context, call| answer(context, call, describe_log_dirs::handle),
@@ -113,6 +126,8 @@ pub(crate) fn handler_of(key: i16) -> Option<Handler> {
         ApiKey::OffsetDelete => |context, call| answer(context, call, offset_delete::handle),
         ApiKey::DescribeCluster => |context, call| answer(context, call, describe_cluster::handle),
         ApiKey::DescribeProducers => |context, call| answer(context, call, describe_producers::handle),
+        ApiKey::DescribeTransactions => |context, call| answer(context, call, describe_transactions::handle),
+        ApiKey::ListTransactions => |context, call| answer(context, call, list_transactions::handle),
         ApiKey::ListConfigResources => |context, call| answer(context, call, list_config_resources::handle),
         ApiKey::DescribeTopicPartitions => {
             |context, call| answer(context, call, describe_topic_partitions::handle)

@@ -119,7 +119,8 @@ impl Gateway {
         let topic = self.broker.topic(topic).unwrap();
         let partition = Arc::clone(topic.partition(PartitionIndex::new(partition)).unwrap());
         let batches = vec![ProduceBatch { partition, records: batch.build().unwrap() }];
-        let submitted = self.broker.submit(ProduceRequest { batches, zstd_allowed: true }).await;
+        let submitted =
+            self.broker.submit(ProduceRequest { batches, zstd_allowed: true, transaction: None }).await;
         submitted.committed(&self.broker).await.remove(0).unwrap().base_offset.get()
     }
 }

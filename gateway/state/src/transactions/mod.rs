@@ -15,6 +15,7 @@ mod partition;
 mod producer;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound;
 
 use chronik_types::{Offset, ProducerId, TimestampMs, TopicId, TopicPartition, TransactionalId};
 
@@ -56,6 +57,15 @@ impl Transactions {
     /// In the order of the transactional ids.
     pub(crate) fn iter(&self) -> impl ExactSizeIterator<Item = (&TransactionalId, &TransactionalProducer)> {
         self.by_id.iter()
+    }
+
+    /// Those after one, in their order.
+    pub(crate) fn iter_after(
+        &self,
+        after: Option<&TransactionalId>,
+    ) -> impl Iterator<Item = (&TransactionalId, &TransactionalProducer)> {
+        let start = after.map_or(Bound::Unbounded, Bound::Excluded);
+        self.by_id.range::<TransactionalId, _>((start, Bound::Unbounded))
     }
 
     /// Those with an open transaction, in the order of their producer ids.

@@ -4,8 +4,7 @@
 //! (`read`); when it is less than the client wants, the fetch waits until enough has been appended, its time is up, or
 //! the connection ends, and reads again. Records go from storage to the socket in pieces that are never joined.
 //!
-//! Partial: there are no followers, so a replica id is refused; preferred replicas and snapshots are never named, and
-//! aborted transactions are always none. Codes: 1, 2, 3, 29, 42, 56, 70, 71, 74, 75, 100, 106.
+//! Partial: there are no followers, so a replica id is refused; preferred replicas and snapshots are never named. Codes: 1, 2, 3, 29, 42, 56, 70, 71, 74, 75, 100, 106.
 
 mod cache;
 mod interest;

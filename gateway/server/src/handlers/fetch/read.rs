@@ -7,6 +7,7 @@ use bytes::Bytes;
 use chronik_broker::{Broker, Partition, ReadRequest, Records};
 use chronik_policy::{Admission, Reservation};
 use chronik_types::{ErrorCode, IsolationLevel, LeaderEpoch, Offset};
+use chronik_wire::hot::fetch::AbortedTransaction;
 use tokio::task::coop::consume_budget;
 use tokio_util::sync::CancellationToken;
 
@@ -47,6 +48,8 @@ pub(super) struct Found<'a> {
     pub(super) log_start_offset: Offset,
     /// Where the client's log and this one part: an epoch and the offset at which it ended.
     pub(super) diverging: Option<(LeaderEpoch, Offset)>,
+    /// For a reader of committed records: what was aborted among them.
+    pub(super) aborted: Vec<AbortedTransaction>,
     pub(super) records: Vec<Bytes>,
     pub(super) bytes: usize,
     /// Whether the answer says so; the session leaves out what the client knows.
@@ -77,7 +80,7 @@ impl<'a> Poll<'a> {
         let timer = tokio::time::sleep(self.limits.max_wait);
         tokio::pin!(timer);
         // The watch comes before the reading, so that nothing appended in between is missed.
-        let watch = self.broker.watch(self.partitions());
+        let watch = self.broker.watch(self.partitions(), self.limits.isolation);
         loop {
             let seen = watch.appended_bytes();
             let round = self.read_all().await;
@@ -175,8 +178,12 @@ impl<'a> Poll<'a> {
         }
     }
 
+    /// Whether there is nothing to read for now. Behind the last stable offset, a reader of committed records may be
+    /// waiting for the end of a transaction.
     fn is_caught_up(&self, partition: &Partition, from: Offset) -> bool {
-        from == partition.high_watermark() && !partition.is_deleted()
+        from >= partition.readable_end(self.limits.isolation)
+            && from <= partition.high_watermark()
+            && !partition.is_deleted()
     }
 }
 
@@ -211,6 +218,7 @@ impl<'a> Found<'a> {
             last_stable_offset: Offset::NONE,
             log_start_offset: Offset::NONE,
             diverging: None,
+            aborted: Vec::new(),
             records: Vec::new(),
             bytes: 0,
             is_told: true,
@@ -231,9 +239,17 @@ impl<'a> Found<'a> {
             high_watermark: records.high_watermark,
             last_stable_offset: records.last_stable_offset,
             log_start_offset: records.log_start_offset,
+            aborted: records.aborted.iter().map(aborted).collect(),
             records: records.segments,
             bytes: records.bytes,
             ..Self::failed(interest, ErrorCode::None)
         }
+    }
+}
+
+fn aborted(transaction: &chronik_state::AbortedTransaction) -> AbortedTransaction {
+    AbortedTransaction {
+        producer_id: transaction.producer_id.get(),
+        first_offset: transaction.first_offset.get(),
     }
 }

@@ -54,7 +54,8 @@ impl Builder {
             let topic = &first.interest.topic;
             response.topic(&topic.name, topic.id, found.len());
             for found in found {
-                response.partition(partition(found, isolation), std::mem::take(&mut found.records));
+                let records = std::mem::take(&mut found.records);
+                response.partition(partition(found, isolation), records);
             }
         }
         reply(response.finish(), error.unwrap_or(ErrorCode::None), reservation)
@@ -65,7 +66,7 @@ impl Builder {
     }
 }
 
-fn partition(found: &Found<'_>, isolation: IsolationLevel) -> PartitionResponse<'static> {
+fn partition<'a>(found: &'a Found<'_>, isolation: IsolationLevel) -> PartitionResponse<'a> {
     PartitionResponse {
         index: found.interest.index,
         error_code: found.error.code(),
@@ -73,11 +74,11 @@ fn partition(found: &Found<'_>, isolation: IsolationLevel) -> PartitionResponse<
         last_stable_offset: found.last_stable_offset.get(),
         log_start_offset: found.log_start_offset.get(),
         diverging: found.diverging.map(|(epoch, end)| (epoch.get(), end.get())),
-        aborted_transactions: has_aborted_list(found.error, isolation).then_some(&[]),
+        aborted_transactions: has_aborted_list(found.error, isolation).then_some(&*found.aborted),
     }
 }
 
-/// There are no transactions, but Kafka tells an empty list from null: null is for a reader that sees all records.
+/// Kafka tells an empty list from null: null is for a reader that sees all records.
 fn has_aborted_list(error: ErrorCode, isolation: IsolationLevel) -> bool {
     let is_missing = matches!(error, ErrorCode::UnknownTopicOrPartition | ErrorCode::UnknownTopicId);
     is_missing || isolation == IsolationLevel::ReadCommitted

@@ -36,13 +36,7 @@ pub(super) struct PartitionPlan {
 impl Plan {
     /// Sorts out what the broker can be asked for.
     pub(super) fn of(broker: &Broker, version: i16, request: ProduceRequest) -> (Self, Vec<ProduceBatch>) {
-        let refusal = if !is_acks(request.acks) {
-            Some(Refusal::Acks)
-        } else if request.is_transactional {
-            Some(Refusal::Transactional)
-        } else {
-            None
-        };
+        let refusal = (!is_acks(request.acks)).then_some(Refusal::Acks);
         let count = request.topics.iter().map(|topic| topic.partitions.len()).sum();
         let (mut batches, mut partitions) = (Vec::with_capacity(count), Vec::with_capacity(count));
         let plan_topic = |asked: ProduceTopic| {

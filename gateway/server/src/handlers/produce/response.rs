@@ -5,18 +5,18 @@ use chronik_types::ErrorCode;
 use chronik_wire::hot::produce::{PartitionResponse, ProduceResponse};
 use chronik_wire::response::{EncodeError, Segments};
 
-use super::Refusal;
 use super::plan::{PartitionPlan, Plan};
+use super::{Refusal, code};
 
 impl Plan {
     /// The first error among the results, of the request that gave this plan.
-    pub(super) fn first_error(&self, results: &[Result<Produced, ProduceError>]) -> ErrorCode {
+    pub(super) fn first_error(&self, version: i16, results: &[Result<Produced, ProduceError>]) -> ErrorCode {
         let mut results = results.iter();
         let errors = self.partitions.iter().map(|plan| match plan.refused {
             Some(refusal) => refusal.code(),
             None => match results.next() {
                 Some(Ok(_)) => ErrorCode::None,
-                Some(Err(error)) => error.error_code(),
+                Some(Err(error)) => code(version, error),
                 None => MISSING,
             },
         });
@@ -40,7 +40,7 @@ impl Plan {
         for topic in &self.topics {
             response.topic(&topic.name, topic.id, topic.partitions);
             for plan in rest.by_ref().take(topic.partitions) {
-                response.partition(&partition(plan, &mut results));
+                response.partition(&partition(version, plan, &mut results));
             }
         }
         response.finish()
@@ -51,6 +51,7 @@ impl Plan {
 const MISSING: ErrorCode = ErrorCode::UnknownServerError;
 
 fn partition(
+    version: i16,
     plan: &PartitionPlan,
     results: &mut impl Iterator<Item = Result<Produced, ProduceError>>,
 ) -> PartitionResponse {
@@ -59,7 +60,7 @@ fn partition(
     }
     match results.next() {
         Some(Ok(produced)) => appended(plan.index, &produced),
-        Some(Err(error)) => failed(plan.index, error.error_code(), Some(error.to_string())),
+        Some(Err(error)) => failed(plan.index, code(version, &error), Some(error.to_string())),
         None => failed(plan.index, MISSING, None),
     }
 }
