@@ -7,9 +7,11 @@ use std::collections::BTreeMap;
 
 use chronik_backend::DataRef;
 use chronik_state::{AppendedBatch, Change, ConfigResource, Entry, Outcome, State};
+
+use super::transactions;
 use chronik_types::TopicId;
 use chronik_wal::dump::{EntryInfo, LogDump};
-use chronik_wire::batch::RecordBatch;
+use chronik_wire::batch::{ControlType, EndTxnMarker, RecordBatch};
 
 use crate::dump::line::Line;
 
@@ -42,16 +44,23 @@ impl<'a> Describer<'a> {
         };
         let outcome = self.state.as_mut().map(|state| state.apply(info.position.get(), &entry));
         let line = line.number("time_ms", entry.time.get());
-        if let Change::Append(batches) = &entry.change {
-            let mut lines = vec![line.text("change", "append").number("batches", batches.len())];
-            lines.extend(self.batches(batches, info.data, outcome.as_ref()));
-            return lines;
-        }
         let line = self.change(line, &entry.change);
-        vec![match outcome {
-            Some(outcome) => line.maybe("refused", refusal(&outcome).as_deref()),
+        let mut lines = vec![match &outcome {
+            Some(outcome) => line.maybe("refused", refusal(outcome).as_deref()),
             None => line,
-        }]
+        }];
+        match &entry.change {
+            Change::Append(batches) => lines.extend(self.batches(batches, info.data, outcome.as_ref())),
+            Change::AppendTransactional(append) => {
+                lines.extend(self.batches(&append.batches, info.data, outcome.as_ref()));
+            }
+            change => {
+                if let Some(marker) = transactions::marker_of(change) {
+                    lines.extend(self.markers(marker.length, info.data, outcome.as_ref()));
+                }
+            }
+        }
+        lines
     }
 
     fn change(&mut self, line: Line, change: &Change) -> Line {
@@ -112,6 +121,7 @@ impl<'a> Describer<'a> {
                 .text("change", "expire_offsets")
                 .number("groups", expire.group_ids.len())
                 .number("retention_ms", expire.retention_ms),
+            change => transactions::describe(line, change),
         }
     }
 
@@ -143,6 +153,32 @@ impl<'a> Describer<'a> {
             lines.push(self.bytes(line, part));
         }
         lines
+    }
+
+    /// The marker that ends a transaction, in each partition that got it; once when those are not known.
+    fn markers(&self, length: u32, data: DataRef, outcome: Option<&Outcome>) -> Vec<Line> {
+        let part = data.slice(0, length);
+        let marker = || Line::new(BATCH_DEPTH, "batch").text("control", &self.control_type(part));
+        let Some(outcome) = outcome else { return vec![self.bytes(marker().number("bytes", length), part)] };
+        let placed = transactions::markers(outcome).iter().map(|placed| {
+            let line = marker()
+                .text("topic", &self.name(placed.at.topic_id))
+                .number("partition", placed.at.partition.get())
+                .number("bytes", length)
+                .number("base_offset", placed.offset.get());
+            self.bytes(line, part)
+        });
+        placed.collect()
+    }
+
+    fn control_type(&self, part: Option<DataRef>) -> String {
+        let batch = part.and_then(|part| RecordBatch::parse(self.log.data(part).ok()?).ok());
+        match batch.map(|batch| EndTxnMarker::read(&batch)) {
+            Some(Ok(EndTxnMarker { control_type: ControlType::Commit, .. })) => "commit".to_owned(),
+            Some(Ok(EndTxnMarker { control_type: ControlType::Abort, .. })) => "abort".to_owned(),
+            Some(Err(error)) => error.to_string(),
+            None => "unreadable".to_owned(),
+        }
     }
 
     /// What the bytes of the batch themselves say.
@@ -180,6 +216,6 @@ fn refusal(outcome: &Outcome) -> Option<String> {
         | Outcome::OffsetsDeleted(Err(error))
         | Outcome::GroupDeleted(Err(error)) => Some(error.to_string()),
         Outcome::AlreadyApplied => Some("applied before".to_owned()),
-        _ => None,
+        outcome => transactions::refusal(outcome),
     }
 }

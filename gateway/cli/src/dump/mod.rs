@@ -5,6 +5,7 @@
 
 mod describe;
 mod line;
+mod transactions;
 
 use std::io::{self, BufWriter, Write};
 use std::path::Path;

@@ -25,7 +25,7 @@ proptest! {
     }
 
     #[test]
-    fn noise_is_an_entry_or_an_error(kind in 0..12u8, noise in vec(any::<u8>(), 0..200)) {
+    fn noise_is_an_entry_or_an_error(kind in 0..40u8, noise in vec(any::<u8>(), 0..200)) {
         let mut bytes = vec![1, kind];
         bytes.extend(noise);
         if let Ok(entry) = Entry::decode(&bytes) {

@@ -1,5 +1,7 @@
 //! Random entries over a small world, so that they meet: three topics, four partitions, three producers.
 
+mod transactions;
+
 use chronik_state::{
     AlterConfigs, AppendedBatch, Change, CheckHash, ConfigChange, ConfigResource, Configs, CreatePartitions,
     CreateTopic, Entry, HashAt, ProducerBatch, TopicLimits,
@@ -45,6 +47,8 @@ fn change() -> impl Strategy<Value = Change> {
         1 => option::of((any::<u64>(), any::<u64>()))
             .prop_map(|known| known.map(|(position, hash)| HashAt { position, hash }))
             .prop_map(|known| Change::CheckHash(CheckHash { known })),
+        20 => transactions::change(),
+        1 => timestamp().prop_map(|idle_before| Change::ExpireTransactionalIds { idle_before }),
     ]
 }
 

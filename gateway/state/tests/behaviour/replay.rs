@@ -84,11 +84,18 @@ proptest! {
                 }
                 Outcome::OffsetsCommitted(result) => result.is_err(),
                 Outcome::LogStartAdvanced(results) => results.iter().all(Result::is_err),
+                Outcome::TransactionalProducerInitialized(result) => result.is_err(),
+                Outcome::PartitionsAddedToTxn(result) | Outcome::OffsetsAddedToTxn(result) => result.is_err(),
+                Outcome::TxnOffsetsCommitted(result) => result.is_err(),
+                Outcome::TxnEnded(result) => result.is_err(),
+                Outcome::TransactionalIdsExpired(count) => count == 0,
                 Outcome::AlreadyApplied | Outcome::ProducersExpired(_) | Outcome::ClusterNamed(_) | Outcome::HashChecked(_) => false,
             };
             if refused {
                 prop_assert!(state.topics().eq(before.topics()));
                 prop_assert!(state.groups().eq(before.groups()));
+                prop_assert!(state.transactional_producers().eq(before.transactional_producers()));
+                prop_assert!(state.partitions_with_transactions().eq(before.partitions_with_transactions()));
                 prop_assert_eq!(state.default_broker_configs(), before.default_broker_configs());
             }
         }
