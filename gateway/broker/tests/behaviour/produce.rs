@@ -66,7 +66,7 @@ async fn refuses_what_the_topic_does_not_accept() {
     for (topic, records, code) in [
         ("small", batch(9), ErrorCode::MessageTooLarge),
         ("compacted", keyless.build().unwrap(), ErrorCode::InvalidRecord),
-        ("plain", transactional, ErrorCode::InvalidTxnState),
+        ("plain", transactional, ErrorCode::TransactionalIdAuthorizationFailed),
         ("plain", future, ErrorCode::InvalidTimestamp),
         ("plain", control, ErrorCode::InvalidRecord),
         ("plain", Bytes::new(), ErrorCode::InvalidRecord),
