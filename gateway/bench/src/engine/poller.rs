@@ -1,4 +1,5 @@
-//! epoll with timeouts finer than a millisecond.
+//! epoll with timeouts finer than a millisecond: `epoll_pwait2` of Linux 5.11, which rustix only calls with its feature
+//! `linux_5_11`. Without that it rounds up to whole milliseconds, and whatever is due would go out half of one late.
 
 use std::io;
 use std::num::NonZeroU64;
