@@ -1,14 +1,17 @@
 //! A directory of the real file system, exclusively locked.
 //!
 //! Log files are opened with `O_DIRECT` and written with `RWF_DSYNC`, one system call per durable block. Where the file
-//! system refuses either, buffered writes and `fdatasync` take over, said once in the log.
+//! system refuses either, buffered writes and `fdatasync` take over, said once in the log. Short writes that need not be
+//! durable yet go through the page cache in any case: they are with the system as soon as they are copied, and do not wait
+//! for the disk. The system keeps both ways coherent, and no two writes share a page.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, IoSlice, Read, Write};
+use std::os::fd::AsRawFd;
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use rustix::fs::{FallocateFlags, FlockOperation, OFlags, RenameFlags, SeekFrom};
 use rustix::io::{Errno, ReadWriteFlags};
@@ -40,6 +43,8 @@ struct RealFile {
     file: File,
     path: PathBuf,
     abilities: Arc<Abilities>,
+    /// The same file through the page cache, once it was asked for; `None` when that is impossible, or `file` is that.
+    cached: OnceLock<Option<File>>,
 }
 
 impl RealDisk {
@@ -108,10 +113,14 @@ impl RealDisk {
                     abilities.gave_up(&abilities.direct, "O_DIRECT", "writing through the page cache");
                     options.custom_flags(0);
                 }
-                opened => return Ok(Arc::new(RealFile { file: opened?, path, abilities })),
+                opened => {
+                    let cached = OnceLock::new();
+                    return Ok(Arc::new(RealFile { file: opened?, path, abilities, cached }));
+                }
             }
         }
-        Ok(Arc::new(RealFile { file: options.open(&path)?, path, abilities }))
+        let file = options.open(&path)?;
+        Ok(Arc::new(RealFile { file, path, abilities, cached: OnceLock::from(None) }))
     }
 }
 
@@ -190,6 +199,27 @@ impl RealDisk {
     }
 }
 
+impl RealFile {
+    /// What a write goes through.
+    fn way(&self, bytes: &[u8], persist: Persist) -> &File {
+        if persist == Persist::Now || bytes.len() > MOST_CACHED {
+            return &self.file;
+        }
+        self.cached.get_or_init(|| self.reopen()).as_ref().unwrap_or(&self.file)
+    }
+
+    /// Opens the file once more, whatever its name is now.
+    fn reopen(&self) -> Option<File> {
+        let path = format!("/proc/self/fd/{}", self.file.as_raw_fd());
+        // Without /proc all writes are direct ones.
+        OpenOptions::new().write(true).open(path).ok()
+    }
+}
+
+/// Writes up to this length go through the page cache when they need not be durable yet. Beyond, copying them and having
+/// the system write them back costs more than a direct write.
+const MOST_CACHED: usize = 64 << 10;
+
 impl DiskFile for RealFile {
     fn len(&self) -> io::Result<u64> {
         Ok(self.file.metadata()?.len())
@@ -216,10 +246,11 @@ impl DiskFile for RealFile {
     }
 
     fn write(&self, mut offset: u64, mut bytes: &[u8], persist: Persist) -> io::Result<()> {
+        let file = self.way(bytes, persist);
         while !bytes.is_empty() {
             let dsync = persist == Persist::Now && self.abilities.dsync.load(Ordering::Relaxed);
             let flags = if dsync { ReadWriteFlags::DSYNC } else { ReadWriteFlags::empty() };
-            match rustix::io::pwritev2(&self.file, &[IoSlice::new(bytes)], offset, flags) {
+            match rustix::io::pwritev2(file, &[IoSlice::new(bytes)], offset, flags) {
                 Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
                 Ok(written) => {
                     offset += written as u64;

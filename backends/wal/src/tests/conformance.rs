@@ -104,6 +104,11 @@ mod direct {
     chronik_backend::conformance_tests!(Files::new(Durability::Fsync, true));
 }
 
+mod direct_os {
+    use super::{Durability, Files};
+    chronik_backend::conformance_tests!(Files::new(Durability::Os, true));
+}
+
 mod buffered_os {
     use super::{Durability, Files};
     chronik_backend::conformance_tests!(Files::new(Durability::Os, false));
