@@ -85,8 +85,7 @@ impl WalBackend {
         let guarded = move || {
             // Without this a panic of the follower would leave producers waiting for ever.
             if catch_unwind(AssertUnwindSafe(|| run(&log))).is_err() {
-                let source = io::Error::other("a thread of the log has panicked");
-                log.fail(FatalError { file: log.disk.show(""), operation: "work", offset: 0, source });
+                panicked(&log);
             }
         };
         let thread = std::thread::Builder::new().name(name).spawn(guarded);
@@ -142,6 +141,7 @@ impl StorageBackend for WalBackend {
                 }
             })?;
         }
+        self.log.start_nearby(panicked);
         Ok(end)
     }
 
@@ -246,6 +246,12 @@ impl WalBackend {
             })
         })
     }
+}
+
+/// Ends a log after a panic of one of its writers.
+fn panicked(log: &Log) {
+    let source = io::Error::other("a writer of the log has panicked");
+    log.fail(FatalError { file: log.disk.show(""), operation: "work", offset: 0, source });
 }
 
 /// Refuses options that cannot work.

@@ -2,13 +2,14 @@
 //!
 //! An append goes into the [`queue`]. A writer calls [`Log::take`], which makes a block of all that waits
 //! ([`build`]), writes it, and calls [`Log::complete`], which hands finished blocks to the follower in log order
-//! ([`deliver`]). [`housekeeping`] keeps the next segment ready and pages zeroed ahead of the writers; [`recovery`]
+//! ([`deliver`]). Writers are threads, and for small groups that need not reach the disk a task ([`nearby`]). [`housekeeping`] keeps the next segment ready and pages zeroed ahead of the writers; [`recovery`]
 //! finds the end of the log. Locks are taken in the order builder, queue, delivery; none is held while a block is
 //! written or the follower is called.
 
 mod build;
 mod deliver;
 mod housekeeping;
+mod nearby;
 mod open;
 mod queue;
 mod recovery;
@@ -37,6 +38,7 @@ use crate::{Durability, FatalError, OnFatal};
 use build::Builder;
 pub(crate) use build::Group;
 use deliver::Delivery;
+use nearby::Nearby;
 use queue::Queue;
 
 /// Settings that the log itself needs.
@@ -80,6 +82,8 @@ pub(crate) struct Log {
     queue: Mutex<Queue>,
     /// Wakes writers; waits with `queue`.
     work: Condvar,
+    /// The writer that is a task.
+    nearby: Nearby,
     delivery: Mutex<Delivery>,
     /// Everything before it is acknowledged.
     committed: AtomicU64,
@@ -149,6 +153,7 @@ impl Log {
     fn end(&self, queue: &mut Queue) {
         queue.phase = Phase::Ended;
         self.work.notify_all();
+        self.nearby.wake();
         self.ended.notify_waiters();
     }
 

@@ -8,7 +8,7 @@ use chronik_types::Entropy;
 use parking_lot::{Condvar, Mutex};
 use tokio::sync::Notify;
 
-use super::{Builder, Delivery, Log, Queue, Settings};
+use super::{Builder, Delivery, Log, Nearby, Queue, Settings};
 use crate::OpenError;
 use crate::buffer::Pool;
 use crate::cache::Cache;
@@ -56,6 +56,7 @@ impl Log {
             preparing: Mutex::new(()),
             queue: Mutex::new(Queue::default()),
             work: Condvar::new(),
+            nearby: Nearby::default(),
             delivery: Mutex::new(Delivery::default()),
             committed: AtomicU64::new(0),
             ended: Notify::new(),

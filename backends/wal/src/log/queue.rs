@@ -207,7 +207,12 @@ impl Log {
     }
 
     pub(super) fn wake_writer(&self, queue: &Queue) {
-        if self.is_ready(queue) {
+        if !self.is_ready(queue) {
+            return;
+        }
+        if self.nearby.takes(queue) {
+            self.nearby.wake();
+        } else {
             self.work.notify_one();
         }
     }

@@ -5,6 +5,7 @@ mod conformance;
 mod damage;
 mod directory;
 mod life;
+mod nearby;
 mod power;
 mod replay;
 mod writes;
