@@ -25,7 +25,7 @@ use crate::control::Control;
 use crate::cpu;
 use crate::engine::{Connection, Poller};
 use crate::error::BenchError;
-use crate::meter::{Meter, Phase, nanos};
+use crate::meter::{Meter, nanos};
 use crate::report::{GroupFigures, Latency};
 
 /// How long groups may take to settle.
@@ -176,18 +176,20 @@ impl<'a> GroupsLoad<'a> {
             Standing::Gone => None,
             Standing::Outside => (now_ns >= member.due_ns).then_some(Ask::Join),
             Standing::Joined { .. } => Some(Ask::Sync),
-            Standing::Assigned if self.measuring && self.is_busy(number) => {
-                (self.meter.phase() != Phase::Drain).then_some(match self.args.group_load {
-                    GroupLoad::Heartbeats => Ask::Heartbeat,
-                    GroupLoad::Commits => Ask::Commit,
-                })
-            }
+            Standing::Assigned if self.is_load(number) => Some(match self.args.group_load {
+                GroupLoad::Heartbeats => Ask::Heartbeat,
+                GroupLoad::Commits => Ask::Commit,
+            }),
             Standing::Assigned => (now_ns >= member.due_ns).then_some(Ask::Heartbeat),
         }
     }
 
-    /// The busy members are spread over all groups.
-    fn is_busy(&self, number: usize) -> bool {
+    /// Whether what a member asks next is what is measured. The busy members are spread over all groups.
+    fn is_load(&self, number: usize) -> bool {
+        let settled = self.members.get(number).is_some_and(|member| member.standing == Standing::Assigned);
+        if !self.measuring || !settled {
+            return false;
+        }
         let members = self.members.len().max(1);
         // Every `members / busy`-th, so that none is left out by rounding.
         (number * self.busy) / members != ((number + 1) * self.busy) / members
@@ -196,6 +198,9 @@ impl<'a> GroupsLoad<'a> {
     fn act(&mut self, number: usize) -> Result<(), BenchError> {
         let now_ns = self.meter.now_ns();
         let Some(ask) = self.next_ask(number, now_ns) else { return Ok(()) };
+        if self.is_load(number) && self.meter.allow(1) == 0 {
+            return Ok(());
+        }
         let interval = if self.measuring { LIFE_SIGN } else { Duration::from_millis(self.args.heartbeat_ms) };
         let Some(member) = self.members.get_mut(number) else { return Ok(()) };
         member.due_ns = now_ns.saturating_add(nanos(interval));
