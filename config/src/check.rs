@@ -174,6 +174,11 @@ impl Checker<'_> {
             let problem = "not between groups.consumer_min_heartbeat_interval and groups.consumer_max_heartbeat_interval";
             self.refuse("groups.consumer_heartbeat_interval", problem, "");
         }
+        let assignment = (groups.consumer_min_assignment_interval, groups.consumer_max_assignment_interval);
+        if !(assignment.0..=assignment.1).contains(&groups.consumer_assignment_interval) {
+            let problem = "not between groups.consumer_min_assignment_interval and groups.consumer_max_assignment_interval";
+            self.refuse("groups.consumer_assignment_interval", problem, "");
+        }
         if groups.consumer_heartbeat_interval >= groups.consumer_session_timeout {
             let problem = "not less than groups.consumer_session_timeout: every member would be lost";
             self.refuse("groups.consumer_heartbeat_interval", problem, "");

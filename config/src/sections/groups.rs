@@ -43,6 +43,10 @@ section! {
         consumer_max_heartbeat_interval: Duration = Duration::from_secs(15), in MIN => MAX;
         /// Consumer: the shortest time between two assignments of a group.
         consumer_assignment_interval: Duration = Duration::from_secs(1), in Duration::ZERO => MAX;
+        /// Consumer: the shortest such time that a group can be given.
+        consumer_min_assignment_interval: Duration = Duration::ZERO, in Duration::ZERO => MAX;
+        /// Consumer: the longest such time that a group can be given.
+        consumer_max_assignment_interval: Duration = Duration::from_secs(15), in Duration::ZERO => MAX;
         /// Consumer: the most members of a group. 2147483647 is no limit.
         consumer_max_size: i32 = i32::MAX, in 1 => i32::MAX;
         /// Consumer: the assignors that members may choose from, the default first.

@@ -90,7 +90,7 @@ impl Applier {
             (Change::AdvanceLogStart(partitions), Outcome::LogStartAdvanced(starts)) => {
                 self.advanced(partitions, starts);
             }
-            (Change::AlterConfigs(alter), Outcome::ConfigsAltered(Ok(()))) => self.altered(alter.resource),
+            (Change::AlterConfigs(alter), Outcome::ConfigsAltered(Ok(()))) => self.altered(&alter.resource),
             (Change::CheckHash(_), Outcome::HashChecked(Err(diverged))) => return Err((*diverged).into()),
             _ => {}
         }
@@ -238,10 +238,12 @@ impl Applier {
         }
     }
 
-    fn altered(&self, resource: ConfigResource) {
+    fn altered(&self, resource: &ConfigResource) {
         let state = self.core.state.lock();
         let topics = match resource {
-            ConfigResource::Topic(id) => self.core.catalog.by_id(id).into_iter().collect(),
+            // Groups are asked for their configs when they matter.
+            ConfigResource::Group(_) => return,
+            ConfigResource::Topic(id) => self.core.catalog.by_id(*id).into_iter().collect(),
             ConfigResource::BrokerDefault | ConfigResource::Broker(_) => {
                 self.core
                     .configs

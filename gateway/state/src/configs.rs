@@ -1,14 +1,14 @@
-//! Dynamic configs of topics and brokers, as text. Which keys exist and what they may say is checked before an entry is
+//! Dynamic configs of topics, brokers and groups, as text. Which keys exist and what they may say is checked before an entry is
 //! proposed; a list operation has been worked out by then, so that here a key is only set or removed.
 
 use std::collections::BTreeMap;
 
-use chronik_types::{NodeId, TopicId};
+use chronik_types::{GroupId, NodeId, TopicId};
 
 use crate::codec::{DecodeError, Reader, Writer};
 
 /// Whose configs an entry alters.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum ConfigResource {
     /// A topic.
     Topic(TopicId),
@@ -16,6 +16,8 @@ pub enum ConfigResource {
     BrokerDefault,
     /// One broker.
     Broker(NodeId),
+    /// A group, which need not exist.
+    Group(GroupId),
 }
 
 impl ConfigResource {
@@ -23,17 +25,22 @@ impl ConfigResource {
     const TOPIC: u8 = 1;
     const BROKER_DEFAULT: u8 = 2;
     const BROKER: u8 = 3;
+    const GROUP: u8 = 4;
 
-    fn write(self, w: &mut Writer) {
+    fn write(&self, w: &mut Writer) {
         match self {
             Self::Topic(id) => {
                 w.u8(Self::TOPIC);
-                w.topic_id(id);
+                w.topic_id(*id);
             }
             Self::BrokerDefault => w.u8(Self::BROKER_DEFAULT),
             Self::Broker(node) => {
                 w.u8(Self::BROKER);
                 w.i32(node.get());
+            }
+            Self::Group(id) => {
+                w.u8(Self::GROUP);
+                w.text(id.as_str());
             }
         }
     }
@@ -43,6 +50,7 @@ impl ConfigResource {
             Self::TOPIC => r.topic_id("topic id").map(Self::Topic),
             Self::BROKER_DEFAULT => Ok(Self::BrokerDefault),
             Self::BROKER => r.i32("node id").map(|id| Self::Broker(NodeId::new(id))),
+            Self::GROUP => r.text("group id").map(|id| Self::Group(GroupId::new(id))),
             other => Err(DecodeError::Invalid {
                 field: "config resource",
                 reason: format!("there is no kind {other}"),
@@ -70,7 +78,8 @@ pub struct AlterConfigs {
 }
 
 impl AlterConfigs {
-    /// Layout: resource kind u8 (1 topic and its id 16, 2 all brokers, 3 broker and its id i32), changes: count u32,
+    /// Layout: resource kind u8 (1 topic and its id 16, 2 all brokers, 3 broker and its id i32, 4 group
+    /// and its id text), changes: count u32,
     /// each key text and value as optional text.
     pub(crate) fn write(&self, w: &mut Writer) {
         self.resource.write(w);
@@ -191,5 +200,47 @@ impl BrokerConfigs {
         let nodes =
             r.list("broker configs", 8, |r| Ok((NodeId::new(r.i32("node id")?), Configs::read(r)?)))?;
         Ok(Self { default, nodes: nodes.into_iter().collect() })
+    }
+}
+
+/// Configs of groups, of those that have any.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct GroupConfigs(BTreeMap<GroupId, Configs>);
+
+impl GroupConfigs {
+    pub(crate) fn of(&self, group: &str) -> &Configs {
+        self.0.get(group).unwrap_or(&NO_CONFIGS)
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The groups that have configs, in the order of their names.
+    pub(crate) fn groups(&self) -> impl Iterator<Item = &GroupId> {
+        self.0.keys()
+    }
+
+    pub(crate) fn alter(&mut self, group: &GroupId, changes: &[ConfigChange]) {
+        let configs = self.0.entry(group.clone()).or_default();
+        configs.apply(changes);
+        if configs.is_empty() {
+            self.0.remove(group);
+        }
+    }
+
+    /// Layout: count u32, each group id text and its configs (see [`Configs::write`]).
+    pub(crate) fn write(&self, w: &mut Writer) {
+        w.count(self.0.len());
+        for (group, configs) in &self.0 {
+            w.text(group.as_str());
+            configs.write(w);
+        }
+    }
+
+    pub(crate) fn read(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        let groups =
+            r.list("group configs", 8, |r| Ok((GroupId::new(r.text("group id")?), Configs::read(r)?)))?;
+        Ok(Self(groups.into_iter().collect()))
     }
 }

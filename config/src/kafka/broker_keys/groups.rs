@@ -45,6 +45,18 @@ pub(super) const KEYS: &[BrokerConfigKey] = &[
     int("group.consumer.assignment.interval.ms", "The shortest time between two assignments of a group.")
         .at_least(0)
         .sets("groups.consumer_assignment_interval"),
+    int(
+        "group.consumer.min.assignment.interval.ms",
+        "The shortest time between two assignments that a group can be given.",
+    )
+    .at_least(0)
+    .sets("groups.consumer_min_assignment_interval"),
+    int(
+        "group.consumer.max.assignment.interval.ms",
+        "The longest time between two assignments that a group can be given.",
+    )
+    .at_least(0)
+    .sets("groups.consumer_max_assignment_interval"),
     int("group.consumer.max.size", "The most members of a consumer group.")
         .at_least(1)
         .sets("groups.consumer_max_size"),

@@ -1,7 +1,7 @@
 //! Dynamic configs of topics and brokers.
 
-use chronik_state::{AlterConfigs, Change, ConfigChange, ConfigResource, Outcome, Rejection};
-use chronik_types::NodeId;
+use chronik_state::{AlterConfigs, Change, ConfigChange, ConfigResource, Outcome, Rejection, State};
+use chronik_types::{GroupId, NodeId};
 
 use crate::support::{Life, topic_id};
 
@@ -24,7 +24,7 @@ fn alter(
 fn keys_are_set_overwritten_and_removed() {
     let mut life = Life::with_topic(1);
     let topic = ConfigResource::Topic(topic_id(1));
-    alter(&mut life, topic, &[("b", Some("1")), ("a", Some("2")), ("b", Some("3"))]).unwrap();
+    alter(&mut life, topic.clone(), &[("b", Some("1")), ("a", Some("2")), ("b", Some("3"))]).unwrap();
     let configs = |life: &Life| {
         let configs = life.state.topic("t").unwrap().configs();
         configs.iter().map(|(key, value)| format!("{key}={value}")).collect::<Vec<_>>()
@@ -52,4 +52,19 @@ fn configs_of_an_unknown_topic_are_refused() {
     let mut life = Life::default();
     let refused = alter(&mut life, ConfigResource::Topic(topic_id(1)), &[("k", Some("v"))]);
     assert_eq!(refused, Err(Rejection::UnknownTopic { topic_id: topic_id(1) }));
+}
+
+#[test]
+fn groups_have_configs_whether_they_exist_or_not() {
+    let mut life = Life::default();
+    let group = || ConfigResource::Group(GroupId::new("g"));
+    let before = life.state.hash();
+    alter(&mut life, group(), &[("k", Some("v"))]).unwrap();
+    assert_eq!(life.state.group_configs("g").get("k"), Some("v"));
+    assert!(life.state.group_configs("h").is_empty());
+    assert_eq!(life.state.groups_with_configs().map(GroupId::as_str).collect::<Vec<_>>(), ["g"]);
+    assert_eq!(State::decode(&life.state.encode()).as_ref(), Ok(&life.state));
+    assert_ne!(life.state.hash(), before);
+    alter(&mut life, group(), &[("k", None)]).unwrap();
+    assert_eq!(life.state.groups_with_configs().count(), 0);
 }
