@@ -11,7 +11,7 @@
 //!
 //! The body is, one after the other: optional position u64 of the last entry applied, cluster, next producer id i64,
 //! broker configs, topics; then, since version 2, sections, each a tag u8 and its content, in the order of their tags:
-//! 1 groups, 2 transactions. The layout of each stands with its type. A section of nothing is left out, so that a state without anything
+//! 1 groups, 2 transactions, 3 configs of groups. The layout of each stands with its type. A section of nothing is left out, so that a state without anything
 //! in it has the bytes, and the hash, that an earlier program gave it: replaying a journal with hashes of then finds them right. Everything has one order, so that equal states have
 //! equal bytes. Integers are little-endian.
 
@@ -19,7 +19,7 @@ use crc_fast::{CrcAlgorithm, checksum};
 
 use crate::cluster::Cluster;
 use crate::codec::{DecodeError, Reader, Writer};
-use crate::configs::BrokerConfigs;
+use crate::configs::{BrokerConfigs, GroupConfigs};
 use crate::groups::Groups;
 use crate::invariants;
 use crate::partitions::Partition;
@@ -38,6 +38,7 @@ const CHECKSUM_BYTES: usize = 8;
 mod section {
     pub(super) const GROUPS: u8 = 1;
     pub(super) const TRANSACTIONS: u8 = 2;
+    pub(super) const GROUP_CONFIGS: u8 = 3;
 }
 
 impl State {
@@ -111,6 +112,10 @@ impl State {
             w.u8(section::TRANSACTIONS);
             self.transactions.write(&mut w);
         }
+        if !self.group_configs.is_empty() {
+            w.u8(section::GROUP_CONFIGS);
+            self.group_configs.write(&mut w);
+        }
         w.into_bytes()
     }
 
@@ -124,6 +129,7 @@ impl State {
             topics: Topics::read(&mut r)?,
             groups: Groups::default(),
             transactions: Transactions::default(),
+            group_configs: GroupConfigs::default(),
         };
         if version >= 2 {
             state.read_sections(&mut r)?;
@@ -145,6 +151,7 @@ impl State {
                 }
                 section::GROUPS => self.groups = Groups::read(r)?,
                 section::TRANSACTIONS => self.transactions = Transactions::read(r)?,
+                section::GROUP_CONFIGS => self.group_configs = GroupConfigs::read(r)?,
                 _ => {
                     let reason = format!("{tag} does not exist in format version {CHECKPOINT_VERSION}");
                     return Err(DecodeError::Invalid { field: "section", reason });

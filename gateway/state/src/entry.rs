@@ -16,7 +16,10 @@ use chronik_types::{ClusterId, GroupId, Offset, TimestampMs, TopicId, TopicParti
 use crate::cluster::CheckHash;
 use crate::codec::{DecodeError, Reader, Writer};
 use crate::configs::AlterConfigs;
-use crate::groups::{CommitOffsets, DeleteOffsets, ExpireOffsets, StoreClassicGroup};
+use crate::groups::{
+    CommitOffsets, ConsumerGroupHeartbeat, DeleteOffsets, ExpireOffsets, RemoveConsumerMembers,
+    StoreClassicGroup,
+};
 use crate::partitions::AppendedBatch;
 use crate::topics::{CreatePartitions, CreateTopic};
 use crate::transactions::{
@@ -71,6 +74,10 @@ pub enum Change {
     CheckHash(CheckHash),
     /// Offsets are committed for a group.
     CommitOffsets(CommitOffsets),
+    /// A member of a consumer group joins, changes something, goes a step towards its assignment, or leaves.
+    ConsumerGroupHeartbeat(Box<ConsumerGroupHeartbeat>),
+    /// Members of a consumer group are taken out.
+    RemoveConsumerMembers(RemoveConsumerMembers),
     /// The members of a classic group change.
     StoreClassicGroup(StoreClassicGroup),
     /// Offsets of a group are deleted.
@@ -118,6 +125,8 @@ mod kind {
     pub(super) const DELETE_OFFSETS: u8 = 13;
     pub(super) const DELETE_GROUP: u8 = 14;
     pub(super) const EXPIRE_OFFSETS: u8 = 15;
+    pub(super) const CONSUMER_GROUP_HEARTBEAT: u8 = 20;
+    pub(super) const REMOVE_CONSUMER_MEMBERS: u8 = 21;
     pub(super) const INIT_TRANSACTIONAL_PRODUCER: u8 = 30;
     pub(super) const ADD_PARTITIONS_TO_TXN: u8 = 31;
     pub(super) const ADD_OFFSETS_TO_TXN: u8 = 32;
@@ -196,6 +205,8 @@ impl Change {
             Self::DeleteOffsets(_) => kind::DELETE_OFFSETS,
             Self::DeleteGroup { .. } => kind::DELETE_GROUP,
             Self::ExpireOffsets(_) => kind::EXPIRE_OFFSETS,
+            Self::ConsumerGroupHeartbeat(_) => kind::CONSUMER_GROUP_HEARTBEAT,
+            Self::RemoveConsumerMembers(_) => kind::REMOVE_CONSUMER_MEMBERS,
             Self::InitTransactionalProducer(_) => kind::INIT_TRANSACTIONAL_PRODUCER,
             Self::AddPartitionsToTxn(_) => kind::ADD_PARTITIONS_TO_TXN,
             Self::AddOffsetsToTxn(_) => kind::ADD_OFFSETS_TO_TXN,
@@ -225,6 +236,8 @@ impl Change {
             Self::DeleteOffsets(_) => "delete offsets",
             Self::DeleteGroup { .. } => "delete group",
             Self::ExpireOffsets(_) => "expire offsets",
+            Self::ConsumerGroupHeartbeat(_) => "consumer group heartbeat",
+            Self::RemoveConsumerMembers(_) => "remove consumer members",
             Self::InitTransactionalProducer(_) => "init transactional producer",
             Self::AddPartitionsToTxn(_) => "add partitions to transaction",
             Self::AddOffsetsToTxn(_) => "add offsets to transaction",
@@ -261,6 +274,8 @@ impl Change {
             Self::DeleteOffsets(delete) => delete.write(w),
             Self::DeleteGroup { group_id } => w.text(group_id.as_str()),
             Self::ExpireOffsets(expire) => expire.write(w),
+            Self::ConsumerGroupHeartbeat(heartbeat) => heartbeat.write(w),
+            Self::RemoveConsumerMembers(remove) => remove.write(w),
             Self::InitTransactionalProducer(init) => init.write(w),
             Self::AddPartitionsToTxn(add) => add.write(w),
             Self::AddOffsetsToTxn(add) => add.write(w),
@@ -294,6 +309,10 @@ impl Change {
             kind::DELETE_OFFSETS => Self::DeleteOffsets(DeleteOffsets::read(r)?),
             kind::DELETE_GROUP => Self::DeleteGroup { group_id: GroupId::new(r.text("group id")?) },
             kind::EXPIRE_OFFSETS => Self::ExpireOffsets(ExpireOffsets::read(r)?),
+            kind::CONSUMER_GROUP_HEARTBEAT => {
+                Self::ConsumerGroupHeartbeat(Box::new(ConsumerGroupHeartbeat::read(r)?))
+            }
+            kind::REMOVE_CONSUMER_MEMBERS => Self::RemoveConsumerMembers(RemoveConsumerMembers::read(r)?),
             kind::INIT_TRANSACTIONAL_PRODUCER => {
                 Self::InitTransactionalProducer(InitTransactionalProducer::read(r)?)
             }

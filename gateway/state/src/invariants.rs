@@ -4,6 +4,7 @@
 use chronik_types::{Offset, ProducerEpoch, Sequence, TopicPartition};
 use thiserror::Error;
 
+use crate::groups::ConsumerGroup;
 use crate::partitions::Partition;
 use crate::producers::Producer;
 use crate::state::State;
@@ -57,6 +58,13 @@ fn transactions(state: &State) -> Result<(), Broken> {
             return Err(Broken { invariant: "transactions_have_a_partition", subject: subject() });
         };
         require(aborted_are_in_order(partition.aborted(), end), "aborted_are_in_order", subject)?;
+    }
+    for (id, group) in state.groups() {
+        if let Some(group) = group.consumer() {
+            let subject = || format!("group {}", id.as_str());
+            require(assignment_follows_the_group(group), "assignment_follows_the_group", subject)?;
+            require(partitions_have_one_owner(group), "partitions_have_one_owner", subject)?;
+        }
     }
     Ok(())
 }
@@ -133,4 +141,20 @@ fn window_is_well_formed(producer: &Producer) -> bool {
 /// What is remembered has been appended.
 fn window_is_in_the_log(producer: &Producer, partition: &Partition) -> bool {
     producer.batches().all(|span| span.last_offset < partition.end_offset())
+}
+
+/// No assignment is newer than the group, and no member newer than the assignment.
+fn assignment_follows_the_group(group: &ConsumerGroup) -> bool {
+    group.assignment_epoch() <= group.epoch()
+        && group.members().values().all(|member| member.epoch <= group.assignment_epoch())
+}
+
+/// Two members never have the same partition, one that has still to give it up included.
+fn partitions_have_one_owner(group: &ConsumerGroup) -> bool {
+    let owned = group
+        .members()
+        .values()
+        .flat_map(|member| member.assigned.keys().chain(member.pending_revocation.keys()));
+    let mut seen = std::collections::BTreeSet::new();
+    owned.into_iter().all(|at| seen.insert(*at))
 }

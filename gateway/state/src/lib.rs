@@ -31,8 +31,11 @@ pub use codec::DecodeError;
 pub use configs::{AlterConfigs, ConfigChange, ConfigResource, Configs};
 pub use entry::{Change, ENTRY_VERSION, Entry};
 pub use groups::{
-    ClassicGroup, ClassicMember, CommitOffsets, CommittedOffset, Committer, DeleteOffsets, ExpireOffsets,
-    Group, GroupBody, GroupError, MemberProtocol, Offsets, OffsetsExpired, StoreClassicGroup, Subscribed,
+    Assignor, ClassicGroup, ClassicMember, ClassicMembership, CommitOffsets, CommittedOffset, Committer,
+    ConsumerGroup, ConsumerGroupHeartbeat, ConsumerGroupSettings, ConsumerGroupState, ConsumerMember,
+    DeleteOffsets, ExpireOffsets, Group, GroupBody, GroupError, HeartbeatAnswer, LeavingMember,
+    MemberProtocol, MemberState, Offsets, OffsetsExpired, OwnedPartitions, RebalanceTimer, RegexMatches,
+    RemoveConsumerMembers, ResolvedRegex, StoreClassicGroup, Subscribed,
 };
 pub use outcome::Outcome;
 pub use partitions::{AppendedBatch, Partition, Placed};

@@ -3,11 +3,12 @@
 use std::mem::size_of;
 
 use chronik_types::{
-    GroupId, MemberId, NodeId, Offset, ProducerId, TopicId, TopicName, TopicPartition, TransactionalId,
+    GroupId, MemberEpoch, MemberId, NodeId, Offset, ProducerId, TopicId, TopicName, TopicPartition,
+    TransactionalId,
 };
 
 use crate::configs::Configs;
-use crate::groups::{ClassicMember, Group, GroupBody, MemberProtocol};
+use crate::groups::{ClassicMember, ConsumerGroup, ConsumerMember, Group, GroupBody, MemberProtocol};
 use crate::partitions::Partition;
 use crate::producers::Producer;
 use crate::state::State;
@@ -74,6 +75,7 @@ fn partition_bytes(partition: &Partition) -> usize {
 fn group_bytes(id: &GroupId, group: &Group) -> usize {
     let members = match group.body() {
         GroupBody::Classic(group) => group.members.iter().map(classic_member_bytes).sum::<usize>(),
+        GroupBody::Consumer(group) => consumer_group_bytes(group),
     };
     ARC_HEADER
         + id.as_str().len()
@@ -92,6 +94,21 @@ fn classic_member_bytes((id, member): (&MemberId, &ClassicMember)) -> usize {
         + (ARC_HEADER + id.as_str().len() + instance)
         + (member.client_id.len() + member.client_host.len())
         + (2 * ARC_HEADER + protocols + member.assignment.len())
+}
+
+fn consumer_group_bytes(group: &ConsumerGroup) -> usize {
+    let partition = tree_entry(size_of::<(TopicPartition, MemberEpoch)>());
+    let name = |name: &str| name.len() + tree_entry(size_of::<Box<str>>());
+    let member = |(id, member): (&MemberId, &ConsumerMember)| {
+        let partitions = member.assigned.len() + member.pending_revocation.len() + group.target(id).count();
+        2 * tree_entry(size_of::<(MemberId, ConsumerMember)>())
+            + (ARC_HEADER + id.as_str().len())
+            + (member.client_id.len() + member.client_host.len() + member.subscribed_regex.len())
+            + member.subscribed_topics.iter().map(|topic| name(topic)).sum::<usize>()
+            + partitions * partition
+    };
+    let matched = group.regexes().values().flat_map(|regex| &regex.topics);
+    group.members().iter().map(member).sum::<usize>() + matched.map(|topic| name(topic)).sum::<usize>()
 }
 
 fn configs_bytes(configs: &Configs) -> usize {

@@ -1,10 +1,10 @@
 //! What a change comes to: one case for each kind of change.
 
-use chronik_types::{ClusterId, Offset, ProducerId};
+use chronik_types::{ClusterId, MemberId, Offset, ProducerId};
 
 use crate::Rejection;
 use crate::cluster::Diverged;
-use crate::groups::{GroupError, OffsetsExpired};
+use crate::groups::{GroupError, HeartbeatAnswer, OffsetsExpired};
 use crate::partitions::Placed;
 use crate::topics::DeletedTopic;
 use crate::transactions::{EndedTxn, InitializedProducer, TransactionError, TxnOffsetCommitError};
@@ -44,6 +44,10 @@ pub enum Outcome {
     GroupDeleted(Result<(), GroupError>),
     /// Of [`crate::Change::ExpireOffsets`].
     OffsetsExpired(OffsetsExpired),
+    /// Of [`crate::Change::ConsumerGroupHeartbeat`]: what the member is answered.
+    ConsumerGroupHeartbeat(Result<HeartbeatAnswer, GroupError>),
+    /// Of [`crate::Change::RemoveConsumerMembers`]: for each member who it was, or why it stays, in their order.
+    ConsumerMembersRemoved(Result<Vec<Result<MemberId, GroupError>>, GroupError>),
     /// Of [`crate::Change::InitTransactionalProducer`].
     TransactionalProducerInitialized(Result<InitializedProducer, TransactionError>),
     /// Of [`crate::Change::AddPartitionsToTxn`].

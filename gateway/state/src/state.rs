@@ -7,9 +7,9 @@ use chronik_types::{
 
 use crate::Rejection;
 use crate::cluster::{CheckHash, Cluster, HashAt};
-use crate::configs::{AlterConfigs, BrokerConfigs, ConfigResource, Configs};
+use crate::configs::{AlterConfigs, BrokerConfigs, ConfigResource, Configs, GroupConfigs};
 use crate::entry::{Change, Entry};
-use crate::groups::{Group, Groups};
+use crate::groups::{ConsumerGroupHeartbeat, Group, GroupError, Groups, HeartbeatAnswer};
 use crate::outcome::Outcome;
 use crate::partitions::Partition;
 use crate::producers::ProducerIds;
@@ -29,6 +29,7 @@ pub struct State {
     pub(crate) topics: Topics,
     pub(crate) groups: Groups,
     pub(crate) transactions: Transactions,
+    pub(crate) group_configs: GroupConfigs,
 }
 
 impl State {
@@ -74,6 +75,12 @@ impl State {
             Change::ExpireOffsets(expire) => {
                 Outcome::OffsetsExpired(self.groups.expire(entry.time, &self.topics, expire))
             }
+            Change::ConsumerGroupHeartbeat(heartbeat) => Outcome::ConsumerGroupHeartbeat(
+                self.groups.consumer_heartbeat(entry.time, &self.topics, heartbeat),
+            ),
+            Change::RemoveConsumerMembers(remove) => {
+                Outcome::ConsumerMembersRemoved(self.groups.remove_consumer_members(&self.topics, remove))
+            }
             Change::InitTransactionalProducer(init) => {
                 Outcome::TransactionalProducerInitialized(self.init_transactional_producer(entry.time, init))
             }
@@ -116,10 +123,11 @@ impl State {
     }
 
     fn alter_configs(&mut self, alter: &AlterConfigs) -> Result<(), Rejection> {
-        match alter.resource {
-            ConfigResource::Topic(id) => self.topics.get_mut(id)?.alter_configs(&alter.changes),
+        match &alter.resource {
+            ConfigResource::Topic(id) => self.topics.get_mut(*id)?.alter_configs(&alter.changes),
             ConfigResource::BrokerDefault => self.broker_configs.alter_default(&alter.changes),
-            ConfigResource::Broker(node) => self.broker_configs.alter(node, &alter.changes),
+            ConfigResource::Broker(node) => self.broker_configs.alter(*node, &alter.changes),
+            ConfigResource::Group(group) => self.group_configs.alter(group, &alter.changes),
         }
         Ok(())
     }
@@ -297,6 +305,20 @@ impl State {
         self.transactions.first_offset(producer_id, at)
     }
 
+    /// What a heartbeat of the consumer protocol is answered when it changes nothing; `None` when it has to be an entry.
+    /// Whether the topics that the group is subscribed to have changed is looked at only if `look_at_topics`.
+    ///
+    /// # Errors
+    /// What [`State::apply`] would refuse.
+    pub fn preview_consumer_heartbeat(
+        &self,
+        time: TimestampMs,
+        heartbeat: &ConsumerGroupHeartbeat,
+        look_at_topics: bool,
+    ) -> Result<Option<HeartbeatAnswer>, GroupError> {
+        self.groups.preview_consumer_heartbeat(time, &self.topics, heartbeat, look_at_topics)
+    }
+
     /// Dynamic configs that hold for all brokers.
     #[must_use]
     pub fn default_broker_configs(&self) -> &Configs {
@@ -307,6 +329,17 @@ impl State {
     #[must_use]
     pub fn broker_configs(&self, node: NodeId) -> &Configs {
         self.broker_configs.of(node)
+    }
+
+    /// Configs of one group, which need not exist.
+    #[must_use]
+    pub fn group_configs(&self, group: &str) -> &Configs {
+        self.group_configs.of(group)
+    }
+
+    /// The groups that have configs, in the order of their names.
+    pub fn groups_with_configs(&self) -> impl Iterator<Item = &GroupId> {
+        self.group_configs.groups()
     }
 
     /// Whether this topic could be created now (`validate_only`).

@@ -84,10 +84,11 @@ impl<'a> Describer<'a> {
                 line.text("change", "advance_log_start").number("partitions", starts.len())
             }
             Change::AlterConfigs(alter) => {
-                let resource = match alter.resource {
-                    ConfigResource::Topic(topic_id) => format!("topic {}", self.name(topic_id)),
+                let resource = match &alter.resource {
+                    ConfigResource::Topic(topic_id) => format!("topic {}", self.name(*topic_id)),
                     ConfigResource::BrokerDefault => "all brokers".to_owned(),
                     ConfigResource::Broker(node_id) => format!("broker {node_id}"),
+                    ConfigResource::Group(group_id) => format!("group {group_id}"),
                 };
                 // Values may be secrets one day; which keys were touched is what one looks for here.
                 let keys: Vec<&str> = alter.changes.iter().map(|change| change.key.as_str()).collect();
@@ -121,6 +122,15 @@ impl<'a> Describer<'a> {
                 .text("change", "expire_offsets")
                 .number("groups", expire.group_ids.len())
                 .number("retention_ms", expire.retention_ms),
+            Change::ConsumerGroupHeartbeat(heartbeat) => line
+                .text("change", "consumer_group_heartbeat")
+                .text("group", heartbeat.group_id.as_str())
+                .text("member", heartbeat.member_id.as_str())
+                .number("epoch", heartbeat.epoch.get()),
+            Change::RemoveConsumerMembers(remove) => line
+                .text("change", "remove_consumer_members")
+                .text("group", remove.group_id.as_str())
+                .number("members", remove.members.len()),
             change => transactions::describe(line, change),
         }
     }

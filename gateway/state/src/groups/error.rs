@@ -1,6 +1,6 @@
 //! Why a change of a group is refused, and the one place where that becomes a Kafka error code.
 
-use chronik_types::ErrorCode;
+use chronik_types::{ErrorCode, MemberEpoch};
 use thiserror::Error;
 
 /// A refusal. The texts may be sent to clients.
@@ -27,6 +27,28 @@ pub enum GroupError {
     /// The group was changed since this change was decided, by another coordinator.
     #[error("another coordinator has changed the group")]
     RevisionMoved,
+    /// The group has as many members as it may have.
+    #[error("the group may have {limit} members and has as many")]
+    Full {
+        /// The limit that the entry carries.
+        limit: i32,
+    },
+    /// A consumer speaks of an epoch that is not its own.
+    #[error(
+        "the member is in epoch {known} and not in epoch {sent}; it has to give up its partitions and join again"
+    )]
+    FencedEpoch {
+        /// What it said.
+        sent: MemberEpoch,
+        /// What it was told last.
+        known: MemberEpoch,
+    },
+    /// A consumer commits or fetches offsets in an epoch in which it does not have the partitions.
+    #[error("the member is in another epoch")]
+    StaleEpoch,
+    /// Another member is this static instance and has not left.
+    #[error("another member has this group.instance.id and has not left")]
+    UnreleasedInstance,
 }
 
 impl GroupError {
@@ -41,6 +63,10 @@ impl GroupError {
             Self::NotEmpty => ErrorCode::NonEmptyGroup,
             Self::SubscribedToTopic => ErrorCode::GroupSubscribedToTopic,
             Self::RevisionMoved => ErrorCode::NotCoordinator,
+            Self::Full { .. } => ErrorCode::GroupMaxSizeReached,
+            Self::FencedEpoch { .. } => ErrorCode::FencedMemberEpoch,
+            Self::StaleEpoch => ErrorCode::StaleMemberEpoch,
+            Self::UnreleasedInstance => ErrorCode::UnreleasedInstanceId,
         }
     }
 }
@@ -59,6 +85,10 @@ mod tests {
             (GroupError::NotEmpty, 68),
             (GroupError::SubscribedToTopic, 86),
             (GroupError::RevisionMoved, 16),
+            (GroupError::Full { limit: 1 }, 81),
+            (GroupError::FencedEpoch { sent: MemberEpoch::new(1), known: MemberEpoch::new(2) }, 110),
+            (GroupError::StaleEpoch, 113),
+            (GroupError::UnreleasedInstance, 111),
         ];
         for (error, code) in table {
             assert_eq!(error.error_code().code(), code, "{error}");

@@ -94,6 +94,7 @@ impl Group {
                 subscribed => Some((Since::Commit, subscribed)),
             },
             GroupBody::Classic(_) => None,
+            GroupBody::Consumer(group) => Some((Since::Commit, group.subscribed())),
         }
     }
 }

@@ -4,9 +4,11 @@
 //! offset expires. What a classic group decides while it rebalances is no business of the state; what survives a restart
 //! is, and is guarded by the revision of the group, so that of two coordinators only one succeeds.
 //!
-//! `offsets` holds what is committed, `expiry` what becomes of it in time, `classic` the members of classic groups.
+//! `offsets` holds what is committed, `expiry` what becomes of it in time, `classic` the members of classic groups,
+//! `consumer` those of consumer groups.
 
 mod classic;
+mod consumer;
 mod error;
 mod expiry;
 mod offsets;
@@ -15,12 +17,17 @@ mod subscription;
 use std::collections::BTreeMap;
 use std::ops::Bound;
 
-use chronik_types::{GroupId, ProducerId, TimestampMs, TopicId, TopicPartition};
+use chronik_types::{GroupId, MemberEpoch, ProducerId, TimestampMs, TopicId, TopicPartition};
 
 use crate::codec::{DecodeError, Reader, Writer};
 use crate::topics::Topics;
 
 pub use classic::{ClassicGroup, ClassicMember, MemberProtocol, StoreClassicGroup};
+pub use consumer::{
+    Assignor, ClassicMembership, ConsumerGroup, ConsumerGroupHeartbeat, ConsumerGroupSettings,
+    ConsumerGroupState, ConsumerMember, HeartbeatAnswer, LeavingMember, MemberState, OwnedPartitions,
+    RebalanceTimer, RegexMatches, RemoveConsumerMembers, ResolvedRegex,
+};
 pub use error::GroupError;
 pub use expiry::{ExpireOffsets, OffsetsExpired};
 pub use offsets::{CommitOffsets, CommittedOffset, Committer, DeleteOffsets, Offsets};
@@ -39,6 +46,8 @@ pub struct Group {
 pub enum GroupBody {
     /// Members choose the assignment. Also a group that has only ever committed offsets: it has no protocol type.
     Classic(ClassicGroup),
+    /// The assignment is made here (KIP-848).
+    Consumer(ConsumerGroup),
 }
 
 impl Default for GroupBody {
@@ -71,20 +80,41 @@ impl Group {
     pub fn is_empty(&self) -> bool {
         match &self.body {
             GroupBody::Classic(group) => group.members.is_empty(),
+            GroupBody::Consumer(group) => group.members().is_empty(),
         }
     }
 
-    fn check_committer(&self, committer: &Committer) -> Result<(), GroupError> {
+    /// Whether a client that names itself as a member may fetch offsets (OffsetFetch 9).
+    ///
+    /// # Errors
+    /// For a consumer group, that it is no member, or speaks of another epoch. Members of classic groups are not asked.
+    pub fn check_fetch(&self, member_id: &str, epoch: MemberEpoch) -> Result<(), GroupError> {
         match &self.body {
-            GroupBody::Classic(group) => group.check_committer(committer),
+            GroupBody::Classic(_) => Ok(()),
+            GroupBody::Consumer(group) => group.check_fetch(member_id, epoch),
         }
     }
 
-    /// Layout: kind u8 (0 classic), the body, offsets, revision u64.
+    /// Whether who commits may commit that.
+    ///
+    /// # Errors
+    /// What [`crate::State::apply`] would refuse of it, outside of transactions.
+    pub fn check_commit(&self, commit: &CommitOffsets) -> Result<(), GroupError> {
+        match &self.body {
+            GroupBody::Classic(group) => group.check_committer(&commit.committer),
+            GroupBody::Consumer(group) => group.check_commit(commit),
+        }
+    }
+
+    /// Layout: kind u8 (0 classic, 1 consumer), the body, offsets, revision u64.
     fn write(&self, w: &mut Writer) {
         match &self.body {
             GroupBody::Classic(group) => {
                 w.u8(body_kind::CLASSIC);
+                group.write(w);
+            }
+            GroupBody::Consumer(group) => {
+                w.u8(body_kind::CONSUMER);
                 group.write(w);
             }
         }
@@ -95,6 +125,7 @@ impl Group {
     fn read(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
         let body = match r.u8("group kind")? {
             body_kind::CLASSIC => GroupBody::Classic(ClassicGroup::read(r)?),
+            body_kind::CONSUMER => GroupBody::Consumer(ConsumerGroup::read(r)?),
             other => {
                 let reason = format!("{other} is no kind of group");
                 return Err(DecodeError::Invalid { field: "group kind", reason });
@@ -107,6 +138,7 @@ impl Group {
 /// Persisted ordinals, never reused.
 mod body_kind {
     pub(super) const CLASSIC: u8 = 0;
+    pub(super) const CONSUMER: u8 = 1;
 }
 
 /// All groups, in the order of their names.
@@ -144,7 +176,7 @@ impl Groups {
         commit: &CommitOffsets,
     ) -> Result<(), GroupError> {
         match (self.0.get(commit.group_id.as_str()), &commit.committer) {
-            (Some(group), committer) => group.check_committer(committer)?,
+            (Some(group), _) => group.check_commit(commit)?,
             (None, Committer::Anyone) => {}
             (None, Committer::Member { .. }) => return Err(GroupError::UnknownGroup),
         }
@@ -181,6 +213,7 @@ impl Groups {
                 group.subscribed()
             }
             GroupBody::Classic(_) => return Err(GroupError::NotEmpty),
+            GroupBody::Consumer(group) => group.subscribed(),
         };
         let delete_one = |at: &TopicPartition| {
             if topics.get(at.topic_id).is_some_and(|topic| subscribed.contains(topic.name().as_str())) {
@@ -232,7 +265,7 @@ impl Groups {
     ) -> Result<(), GroupError> {
         match (self.0.get(commit.group_id.as_str()), &commit.committer) {
             (_, Committer::Anyone) => {}
-            (Some(group), committer) => group.check_committer(committer)?,
+            (Some(group), _) => group.check_commit(commit)?,
             (None, Committer::Member { .. }) => return Err(GroupError::UnknownGroup),
         }
         let group = self.0.entry(commit.group_id.clone()).or_default();

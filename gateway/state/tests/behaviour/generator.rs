@@ -1,4 +1,6 @@
-//! Random entries over a small world, so that they meet: three topics, four partitions, three producers.
+//! Random entries over a small world, so that they meet: three topics, four partitions, three producers, three consumers.
+
+mod consumer_groups;
 
 mod transactions;
 
@@ -7,8 +9,8 @@ use chronik_state::{
     CreateTopic, Entry, HashAt, ProducerBatch, TopicLimits,
 };
 use chronik_types::{
-    ClusterId, NodeId, Offset, PartitionIndex, ProducerEpoch, ProducerId, Sequence, TimestampMs, TopicId,
-    TopicName, TopicPartition,
+    ClusterId, GroupId, NodeId, Offset, PartitionIndex, ProducerEpoch, ProducerId, Sequence, TimestampMs,
+    TopicId, TopicName, TopicPartition,
 };
 use proptest::collection::vec;
 use proptest::option;
@@ -44,6 +46,9 @@ fn change() -> impl Strategy<Value = Change> {
         1 => Just(Change::AllocateProducerId),
         1 => timestamp().prop_map(|inactive_before| Change::ExpireProducers { inactive_before }),
         1 => "[a-z]{0,3}".prop_map(|id| Change::NameCluster { cluster_id: ClusterId::new(&id) }),
+        8 => consumer_groups::heartbeat()
+            .prop_map(|heartbeat| Change::ConsumerGroupHeartbeat(Box::new(heartbeat))),
+        1 => consumer_groups::removal().prop_map(Change::RemoveConsumerMembers),
         1 => option::of((any::<u64>(), any::<u64>()))
             .prop_map(|known| known.map(|(position, hash)| HashAt { position, hash }))
             .prop_map(|known| Change::CheckHash(CheckHash { known })),
@@ -101,6 +106,7 @@ fn alter_configs() -> impl Strategy<Value = AlterConfigs> {
         topic_id().prop_map(ConfigResource::Topic),
         Just(ConfigResource::BrokerDefault),
         (0..2i32).prop_map(|id| ConfigResource::Broker(NodeId::new(id))),
+        Just(ConfigResource::Group(GroupId::new("g"))),
     ];
     let changes = vec(("[a-c]", option::of("[a-z]{0,2}")), 0..4);
     (resources, changes).prop_map(|(resource, changes)| AlterConfigs {

@@ -4,11 +4,15 @@
 use std::fmt::Write as _;
 
 use chronik_state::{
-    AlterConfigs, AppendedBatch, Change, CheckHash, ConfigChange, ConfigResource, Configs, CreatePartitions,
-    CreateTopic, Entry, HashAt, State, TopicLimits,
+    AlterConfigs, AppendedBatch, Assignor, Change, CheckHash, ConfigChange, ConfigResource, Configs,
+    ConsumerGroupHeartbeat, CreatePartitions, CreateTopic, Entry, HashAt, LeavingMember, RegexMatches,
+    RemoveConsumerMembers, State, TopicLimits,
 };
-use chronik_types::{ClusterId, NodeId, Offset, TimestampMs};
+use chronik_types::{
+    ClusterId, GroupId, GroupInstanceId, MemberEpoch, MemberId, NodeId, Offset, TimestampMs,
+};
 
+use crate::consumer_groups::{SETTINGS, beat, join};
 use crate::support::{Life, at, batch, create, idempotent, topic_id};
 
 /// Bytes as lowercase hexadecimal digits, in pairs.
@@ -69,9 +73,58 @@ fn goldens() -> Vec<(Change, &'static str)> {
     ]
 }
 
+fn heartbeat() -> ConsumerGroupHeartbeat {
+    ConsumerGroupHeartbeat {
+        group_id: GroupId::new("g"),
+        member_id: MemberId::new("m"),
+        epoch: MemberEpoch::new(3),
+        instance_id: Some(GroupInstanceId::new("i")),
+        rack_id: Some("r".into()),
+        rebalance_timeout_ms: Some(60_000),
+        subscribed_topics: Some(vec!["a".into(), "b".into()]),
+        subscribed_regex: Some("c.*".into()),
+        assignor: Some(Assignor::Range),
+        owned: Some(vec![at(1)]),
+        client_id: "client".into(),
+        client_host: "/127.0.0.1".into(),
+        resolved: vec![RegexMatches { regex: "c.*".into(), topics: ["c1".into()].into() }],
+        settings: SETTINGS,
+    }
+}
+
+fn consumer_group_goldens() -> Vec<(Change, &'static str)> {
+    let leaving = |member: &str, instance: Option<&str>, epoch: Option<i32>| LeavingMember {
+        member_id: MemberId::new(member),
+        instance_id: instance.map(GroupInstanceId::new),
+        if_epoch: epoch.map(MemberEpoch::new),
+    };
+    let remove = RemoveConsumerMembers {
+        group_id: GroupId::new("g"),
+        members: vec![leaving("m", None, Some(3)), leaving("", Some("i"), None)],
+        settings: SETTINGS,
+    };
+    let quiet = beat("m", -1);
+    vec![
+        (alter(ConfigResource::Group(GroupId::new("g"))), ALTER_GROUP_CONFIGS),
+        (Change::ConsumerGroupHeartbeat(Box::new(heartbeat())), CONSUMER_GROUP_HEARTBEAT),
+        (Change::ConsumerGroupHeartbeat(Box::new(quiet)), QUIET_CONSUMER_GROUP_HEARTBEAT),
+        (Change::RemoveConsumerMembers(remove), REMOVE_CONSUMER_MEMBERS),
+    ]
+}
+
+#[test]
+fn a_checkpoint_with_a_consumer_group_is_read() {
+    let mut life = Life::with_topic(2);
+    life.beat(ConsumerGroupHeartbeat { epoch: MemberEpoch::JOIN, owned: Some(vec![]), ..heartbeat() })
+        .unwrap();
+    life.beat(join("n", &["t"])).unwrap();
+    assert_eq!(hex(&life.state.encode()), hex(&unhex(CONSUMER_GROUP_CHECKPOINT)));
+    assert_eq!(State::decode(&unhex(CONSUMER_GROUP_CHECKPOINT)).unwrap(), life.state);
+}
+
 #[test]
 fn entries_of_version_1_are_read_and_written() {
-    for (change, golden) in goldens() {
+    for (change, golden) in goldens().into_iter().chain(consumer_group_goldens()) {
         let entry = Entry::new(TimestampMs::new(0x0102_0304_0506), change);
         assert_eq!(Entry::decode(&unhex(golden)).as_ref(), Ok(&entry));
         assert_eq!(hex(&entry.encode()), hex(&unhex(golden)), "{}", entry.change.name());
@@ -137,4 +190,42 @@ const CHECKPOINT: &str = "
     0000000000000001000000000000000000000003000000000000000000000001
     00000007000000000000000200e8030000000000000100000013000000020000
     0000000000020000008403000000000000ba407646febd962a
+";
+const ALTER_GROUP_CONFIGS: &str = "
+    010606050403020100000401000000670200000001000000610101000000310100
+    00006200
+";
+const CONSUMER_GROUP_HEARTBEAT: &str = "
+    011406050403020100000100000067010000006d030000000101000000690101
+    000000720160ea00000102000000010000006101000000620103000000632e2a
+    0101010100000001010101010101010101010101010101010000000600000063
+    6c69656e740a0000002f3132372e302e302e310100000003000000632e2a0100
+    00000200000063310a000000000000000001010a000000
+";
+const QUIET_CONSUMER_GROUP_HEARTBEAT: &str = "
+    011406050403020100000100000067010000006dffffffff0000000000000006
+    000000636c69656e740a0000002f3132372e302e302e31000000000a00000000
+    0000000001010a000000
+";
+const REMOVE_CONSUMER_MEMBERS: &str = "
+    01150605040302010000010000006702000000010000006d0001030000000000
+    0000010100000069000a000000000000000001010a000000
+";
+const CONSUMER_GROUP_CHECKPOINT: &str = "
+    43484b53544154450200ce010000000000000180000000000000000000000000
+    0000000000000000000000000001000000010101010101010101010101010101
+    0101000000740100000000000000000002000000000000000000000000000000
+    0000000000000000000000000000000000000000000000000000000000000000
+    0000000001010000000100000067010200000036a75b762cbe5cbb0200000001
+    e80300000000000002000000010000006d010000000000000000010100000069
+    01010000007260ea000006000000636c69656e740a0000002f3132372e302e30
+    2e31020000000100000061010000006203000000632e2a010100000000000000
+    0000010000006e020000000000000000000060ea000006000000636c69656e74
+    0a0000002f3132372e302e302e31010000000100000074000000000002000000
+    0101010101010101010101010101010100000000020000000101010101010101
+    01010101010101010100000002000000000000000002000000010000006d0000
+    0000010000006e02000000010101010101010101010101010101010000000001
+    010101010101010101010101010101010000000100000003000000632e2ae803
+    0000000000000100000002000000633100000000000000000200000000000000
+    8b6ea9c6bc6a72ec
 ";

@@ -5,6 +5,7 @@ mod appends;
 mod checkpoints;
 mod cluster;
 mod configs;
+mod consumer_groups;
 mod entries;
 mod generator;
 mod golden_bytes;

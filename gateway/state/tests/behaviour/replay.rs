@@ -82,7 +82,11 @@ proptest! {
                 Outcome::Appended(results) => {
                     results.iter().all(|result| result.as_ref().map_or(true, |placed| placed.duplicate_of.is_some()))
                 }
-                Outcome::OffsetsCommitted(result) => result.is_err(),
+                Outcome::OffsetsCommitted(result) | Outcome::ClassicGroupStored(result) | Outcome::GroupDeleted(result) => result.is_err(),
+                Outcome::OffsetsDeleted(result) => result.as_ref().map_or(true, |all| all.iter().all(Result::is_err)),
+                Outcome::OffsetsExpired(expired) => expired.groups == 0 && expired.offsets == 0,
+                Outcome::ConsumerGroupHeartbeat(result) => result.is_err(),
+                Outcome::ConsumerMembersRemoved(result) => result.as_ref().map_or(true, |all| all.iter().all(Result::is_err)),
                 Outcome::LogStartAdvanced(results) => results.iter().all(Result::is_err),
                 Outcome::TransactionalProducerInitialized(result) => result.is_err(),
                 Outcome::PartitionsAddedToTxn(result) | Outcome::OffsetsAddedToTxn(result) => result.is_err(),
