@@ -19,7 +19,7 @@ use crate::catalog::PartsByPartition;
 use crate::checkpoint::{self, Checkpoint, Checkpointer};
 use crate::configs::EffectiveConfigs;
 use crate::core::Core;
-use crate::groups::Coordinator;
+use crate::groups::{Consumers, Coordinator};
 use crate::index::IndexCache;
 use crate::{BrokerOptions, ChangeError, Halt, Metrics, OpenError, Partition, Topic, Watch, upkeep};
 
@@ -29,6 +29,7 @@ pub struct Broker {
     pub(crate) backend: Arc<dyn StorageBackend>,
     pub(crate) index_cache: Arc<IndexCache>,
     pub(crate) groups: Coordinator,
+    pub(crate) consumers: Consumers,
     pub(crate) entropy: Entropy,
     cluster_id: ClusterId,
     node_id: NodeId,
@@ -101,6 +102,7 @@ impl Broker {
             core,
             index_cache,
             groups: Coordinator::new(),
+            consumers: Consumers::default(),
             entropy: options.entropy,
             cluster_id: ClusterId::new(""),
             node_id,
@@ -113,6 +115,7 @@ impl Broker {
         broker.cluster_id = broker.name_cluster(options.settings.kafka.cluster_id.as_deref()).await?;
         let broker = Arc::new(broker);
         broker.restore_groups();
+        broker.restore_consumer_sessions();
         if broker.read_only.is_none() {
             upkeep::start(&broker, checkpointer, &broker.stop);
         }

@@ -75,6 +75,11 @@ impl Catalog {
         self.0.read().by_id.values().cloned().collect()
     }
 
+    /// Grows with each change of the catalog.
+    pub(crate) fn generation(&self) -> u64 {
+        self.0.read().generation
+    }
+
     /// All topics in the order of their names, and the generation of the catalog, which grows with each change of it.
     pub(crate) fn sorted(&self) -> (u64, Arc<[Arc<Topic>]>) {
         let (generation, mut all) = {

@@ -36,6 +36,7 @@ pub(crate) fn start(broker: &Arc<Broker>, checkpointer: Checkpointer, stop: &wat
     tokio::spawn(stoppable(state_checks(Arc::downgrade(broker)), until.clone()));
     tokio::spawn(stoppable(group_timers(Arc::downgrade(broker)), until.clone()));
     tokio::spawn(stoppable(offset_expiry(Arc::downgrade(broker)), until.clone()));
+    tokio::spawn(stoppable(consumer_timers(Arc::downgrade(broker)), until.clone()));
     tokio::spawn(stoppable(checkpoints(broker.core_handle(), checkpointer), until));
 }
 
@@ -146,6 +147,23 @@ async fn offset_expiry(broker: Weak<Broker>) {
         let Some(broker) = broker.upgrade() else { return };
         if let Err(error) = broker.run_offset_expiry().await {
             tracing::warn!(%error, "committed offsets could not expire");
+        }
+    }
+}
+
+async fn consumer_timers(broker: Weak<Broker>) {
+    loop {
+        let Some(strong) = broker.upgrade() else { return };
+        if let Err(error) = strong.run_consumer_timers().await {
+            tracing::warn!(%error, "members of consumer groups could not be taken out; trying again");
+        }
+        let now = strong.core.clock.monotonic();
+        let next = strong.consumers.sessions.next_alarm();
+        let changed = strong.consumers.sessions.alarms_changed();
+        drop(strong);
+        tokio::select! {
+            () = changed.notified() => {}
+            () = tokio::time::sleep(next.map_or(QUIET, |next| next.saturating_sub(now))) => {}
         }
     }
 }

@@ -22,7 +22,10 @@ fn started(directory: &Path) -> Gateway {
         log: directory.join("log"),
         kafka_port,
         admin_port,
-        set: vec!["storage.wal.segment_bytes=16MiB".to_owned()],
+        set: vec![
+            "storage.wal.segment_bytes=16MiB".to_owned(),
+            "groups.initial_rebalance_delay=0ms".to_owned(),
+        ],
     };
     let mut gateway = Gateway::spawn(&options).unwrap();
     gateway.wait_ready(LIMIT).unwrap();
@@ -69,6 +72,17 @@ fn every_mode_counts_what_it_verifies() {
 
     let metadata = report(&gateway, "-t closed -m metadata -c 4 --connections 2");
     assert_eq!((&metadata["requests"], &metadata["latency_us"]["count"]), (&2000.into(), &2000.into()));
+
+    for groups in ["classic --group-load commits", "consumer"] {
+        let arguments = format!("-t closed -p 3 -m groups --groups 3 --members 2 --group-protocol {groups}");
+        let settled = report(&gateway, &arguments);
+        let figures = &settled["groups"];
+        assert_eq!((&figures["members"], &settled["errors"]), (&6.into(), &0.into()), "{settled}");
+        for phase in ["join_to_stable_us", "leave_to_stable_us"] {
+            assert_eq!(figures[phase]["count"], 3, "{settled}");
+        }
+        assert_eq!(settled["latency_us"]["count"], 2000, "{settled}");
+    }
 
     for extra in
         ["", "--compression zstd --records-per-batch 5 --linger-ms 3 --idempotent --key-pattern random"]

@@ -174,7 +174,8 @@ impl Broker {
         hosted.weight = weight;
         self.groups.set_alarm(id, hosted);
         let moved = hosted.group.has_lost_track() && {
-            let revision = self.state(|state| state.group(id.as_str()).map_or(0, chronik_state::Group::revision));
+            let revision =
+                self.state(|state| state.group(id.as_str()).map_or(0, chronik_state::Group::revision));
             !hosted.group.resume(revision)
         };
         if moved {
@@ -190,6 +191,11 @@ impl Broker {
         self.state(|state| match state.group(id.as_str()) {
             Some(group) if absent == Absent::Make || !group.is_empty() => match group.body() {
                 GroupBody::Classic(stored) => Some(ClassicGroup::restored(stored, group.revision(), now)),
+                // One without members becomes a classic group when somebody joins it as such.
+                GroupBody::Consumer(_) if group.is_empty() => {
+                    Some(ClassicGroup::new(self.core.clock.now(), group.revision()))
+                }
+                GroupBody::Consumer(_) => None,
             },
             Some(_) => None,
             None => (absent == Absent::Make).then(|| ClassicGroup::new(self.core.clock.now(), 0)),

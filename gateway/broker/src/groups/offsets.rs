@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use chronik_state::{
-    Change, CommitOffsets, CommittedOffset, Committer, DeleteOffsets, ExpireOffsets, GroupError, OffsetsExpired,
-    Outcome,
+    Change, CommitOffsets, CommittedOffset, Committer, DeleteOffsets, ExpireOffsets, GroupError,
+    OffsetsExpired, Outcome,
 };
 use chronik_types::{GroupId, TopicPartition};
 
@@ -32,6 +32,7 @@ impl Broker {
             return Ok(());
         }
         let commit = CommitOffsets { group_id, committer, offsets };
+        self.check_consumer_commit(&commit)?;
         match self.propose(Change::CommitOffsets(commit)).await? {
             Outcome::OffsetsCommitted(result) => Ok(result?),
             _ => Err(CoordinatorError::NotCoordinator),
@@ -48,9 +49,13 @@ impl Broker {
         group_id: &GroupId,
         committing: &Committing,
     ) -> Result<Committer, CoordinatorError> {
-        let in_memory = self.in_group(group_id, Absent::Leave, |group, step| group.committer(committing, step.now));
+        let in_memory =
+            self.in_group(group_id, Absent::Leave, |group, step| group.committer(committing, step.now));
         if let Some((committer, _)) = in_memory {
             return committer;
+        }
+        if let Some(committer) = self.consumer_committer(group_id, committing) {
+            return Ok(committer);
         }
         if committing.generation < 0 {
             return self.commit_without_members(group_id);
@@ -78,7 +83,8 @@ impl Broker {
     ) -> Result<Vec<Result<(), GroupError>>, CoordinatorError> {
         check_group_id(&group_id)?;
         // Members that are not stored yet count, too.
-        let members = self.in_group(&group_id, Absent::Leave, |group, _| (!group.is_empty()).then(|| group.as_stored()));
+        let members = self
+            .in_group(&group_id, Absent::Leave, |group, _| (!group.is_empty()).then(|| group.as_stored()));
         let members = members.and_then(|(members, _)| members);
         if members.as_ref().is_some_and(|members| !members.has_consumers()) {
             return Err(GroupError::NotEmpty.into());
@@ -116,8 +122,8 @@ impl Broker {
         let mut after = None;
         loop {
             let now = self.core.clock.now();
-            let (mut group_ids, last) = self
-                .state(|state| state.groups_to_expire(after.as_ref(), GROUPS_AT_ONCE, now, retention_ms));
+            let (mut group_ids, last) =
+                self.state(|state| state.groups_to_expire(after.as_ref(), GROUPS_AT_ONCE, now, retention_ms));
             group_ids.retain(|id| !self.is_rebalancing(id));
             if !group_ids.is_empty() {
                 let expire = ExpireOffsets { retention_ms, group_ids };

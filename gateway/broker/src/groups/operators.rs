@@ -16,6 +16,8 @@ use crate::Broker;
 pub enum GroupKind {
     /// Members choose the assignment.
     Classic,
+    /// The group decides the assignment (KIP-848).
+    Consumer,
 }
 
 impl GroupKind {
@@ -24,6 +26,7 @@ impl GroupKind {
     pub const fn name(self) -> &'static str {
         match self {
             Self::Classic => "classic",
+            Self::Consumer => "consumer",
         }
     }
 }
@@ -60,21 +63,29 @@ impl Broker {
         let mut listed = BTreeMap::new();
         self.state(|state| {
             for (id, group) in state.groups() {
-                let GroupBody::Classic(stored) = group.body();
-                let state = if group.is_empty() { ClassicState::Empty } else { ClassicState::Stable };
-                listed.insert(id.clone(), (state, stored.protocol_type.clone()));
+                let (kind, state, protocol_type) = match group.body() {
+                    GroupBody::Classic(stored) => {
+                        let state = if group.is_empty() { ClassicState::Empty } else { ClassicState::Stable };
+                        (GroupKind::Classic, state.name(), stored.protocol_type.clone().unwrap_or_default())
+                    }
+                    GroupBody::Consumer(group) => {
+                        (GroupKind::Consumer, group.state().name(), "consumer".into())
+                    }
+                };
+                let group_id = id.clone();
+                listed.insert(id.clone(), ListedGroup { group_id, kind, state, protocol_type });
             }
         });
         self.groups.for_each(|id, group| {
-            listed.insert(id.clone(), (group.state(), group.protocol_type().map(Into::into)));
+            let listed_group = ListedGroup {
+                group_id: id.clone(),
+                kind: GroupKind::Classic,
+                state: group.state().name(),
+                protocol_type: group.protocol_type().unwrap_or_default().into(),
+            };
+            listed.insert(id.clone(), listed_group);
         });
-        let entry = |(group_id, (state, protocol_type)): (GroupId, (ClassicState, Option<Box<str>>))| ListedGroup {
-            group_id,
-            kind: GroupKind::Classic,
-            state: state.name(),
-            protocol_type: protocol_type.unwrap_or_default(),
-        };
-        listed.into_iter().map(entry).collect()
+        listed.into_values().collect()
     }
 
     /// A classic group.
@@ -93,8 +104,9 @@ impl Broker {
             return Ok(described);
         }
         let stored = self.state(|state| {
-            state.group(id.as_str()).map(|group| match group.body() {
-                GroupBody::Classic(stored) => stored.protocol_type.clone(),
+            state.group(id.as_str()).and_then(|group| match group.body() {
+                GroupBody::Classic(stored) => Some(stored.protocol_type.clone()),
+                GroupBody::Consumer(_) => None,
             })
         });
         let protocol_type = stored.ok_or(GroupError::UnknownGroup)?.unwrap_or_default();

@@ -8,10 +8,11 @@ use std::sync::Arc;
 
 use chronik_broker::Topic;
 use chronik_config::kafka::{
-    Alteration, BrokerScope, Overrides, alter_broker, alter_topic, check_broker, check_topic, replacement,
+    Alteration, BrokerScope, GroupConfigs, Overrides, alter_broker, alter_group, alter_topic, check_broker,
+    check_topic, replacement,
 };
 use chronik_state::{ConfigChange, ConfigResource, Configs};
-use chronik_types::{ErrorCode, TopicName};
+use chronik_types::{ErrorCode, GroupId, TopicName};
 use kafka_protocol::protocol::StrBytes;
 
 use super::Context;
@@ -100,9 +101,7 @@ pub(super) async fn alter(
     let (resource, before, after) = match ResourceType::from_wire(resource.kind) {
         Some(ResourceType::Topic) => topic_change(context, &resource.name, wanted)?,
         Some(ResourceType::Broker) => broker_change(context, &resource.name, wanted)?,
-        Some(ResourceType::Group) => {
-            return Err(Refused::request("Settings of groups cannot be changed here."));
-        }
+        Some(ResourceType::Group) => group_change(context, &resource.name, wanted)?,
         Some(ResourceType::BrokerLogger) => {
             return Err(Refused::request(
                 "The levels of loggers are set with --log and cannot be changed here.",
@@ -155,6 +154,22 @@ fn broker_change(context: &Context, name: &str, wanted: Wanted) -> Result<Altere
         BrokerScope::Broker => ConfigResource::Broker(context.node_id()),
     };
     Ok((resource, before, after))
+}
+
+fn group_change(context: &Context, name: &str, wanted: Wanted) -> Result<Altered, Refused> {
+    if name.is_empty() {
+        return Err(Refused::request("A group resource needs a name."));
+    }
+    let before = context.broker.state(|state| overrides_of(state.group_configs(name)));
+    let settings = context.broker.settings();
+    let after = match wanted {
+        Wanted::Replacement(configs) => {
+            let overrides = replacement(&configs)?;
+            GroupConfigs::new(&settings, &overrides).map(|_| overrides)
+        }
+        Wanted::Alterations(changes) => alter_group(&settings, &before, &changes),
+    }?;
+    Ok((ConfigResource::Group(GroupId::new(name)), before, after))
 }
 
 fn broker_scope(context: &Context, name: &str) -> Result<BrokerScope, Refused> {

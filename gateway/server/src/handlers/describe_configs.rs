@@ -7,8 +7,8 @@
 use std::sync::Arc;
 
 use chronik_config::kafka::{
-    ConfigSource, ConfigType, Described, Overrides, Synonym, describe_broker, describe_broker_defaults,
-    describe_group, describe_topic,
+    ConfigSource, ConfigType, Described, Synonym, describe_broker, describe_broker_defaults, describe_group,
+    describe_topic,
 };
 use kafka_protocol::messages::describe_configs_request::DescribeConfigsResource;
 use kafka_protocol::messages::describe_configs_response::{
@@ -113,7 +113,10 @@ fn describe(context: &Context, asked: &DescribeConfigsResource) -> Result<Vec<De
         Some(ResourceType::Group) if name.is_empty() => {
             Err(Refused::request("A group resource needs a name."))
         }
-        Some(ResourceType::Group) => Ok(describe_group(&context.broker.settings(), &Overrides::new())),
+        Some(ResourceType::Group) => {
+            let overrides = context.broker.state(|state| overrides_of(state.group_configs(name)));
+            Ok(describe_group(&context.broker.settings(), &overrides))
+        }
         None => Err(Refused::request(format!("Unsupported resource type: {}", asked.resource_type))),
     }
 }

@@ -55,7 +55,10 @@ fn resources(context: &Context, kind: ResourceType) -> Vec<ConfigResource> {
             context.broker.topics().iter().map(|topic| resource(topic.name().to_string())).collect()
         }
         ResourceType::Broker | ResourceType::BrokerLogger => vec![resource(context.node_id().to_string())],
-        ResourceType::ClientMetrics | ResourceType::Group => Vec::new(),
+        ResourceType::Group => context
+            .broker
+            .state(|state| state.groups_with_configs().map(|group| resource(group.to_string())).collect()),
+        ResourceType::ClientMetrics => Vec::new(),
     }
 }
 

@@ -11,6 +11,8 @@ mod alter_configs;
 mod answer;
 mod api_versions;
 mod config_resources;
+mod consumer_group_describe;
+mod consumer_group_heartbeat;
 mod context;
 mod create_partitions;
 mod create_topics;
@@ -128,6 +130,12 @@ pub(crate) fn handler_of(key: i16) -> Option<Handler> {
         ApiKey::DescribeProducers => |context, call| answer(context, call, describe_producers::handle),
         ApiKey::DescribeTransactions => |context, call| answer(context, call, describe_transactions::handle),
         ApiKey::ListTransactions => |context, call| answer(context, call, list_transactions::handle),
+        ApiKey::ConsumerGroupHeartbeat => {
+            |context, call| answer(context, call, consumer_group_heartbeat::handle)
+        }
+        ApiKey::ConsumerGroupDescribe => {
+            |context, call| answer(context, call, consumer_group_describe::handle)
+        }
         ApiKey::ListConfigResources => |context, call| answer(context, call, list_config_resources::handle),
         ApiKey::DescribeTopicPartitions => {
             |context, call| answer(context, call, describe_topic_partitions::handle)

@@ -1,14 +1,14 @@
 //! OffsetCommit (8), versions 2 to 9. KIP-211, KIP-320, KIP-345, KIP-848.
 //!
 //! Commits of many groups share a commit of the journal. A client that is no member can commit for a group without
-//! members, which is made if need be. Codes, for all partitions: 15, 16, 22, 25, 27, 44, 69 (22 before version 9), 82; for
+//! members, which is made if need be. Codes, for all partitions: 15, 16, 22, 25, 27, 35, 44, 69 (22 before version 9), 82, 113; for
 //! one: UNKNOWN_TOPIC_OR_PARTITION, OFFSET_METADATA_TOO_LARGE.
 
 use std::sync::Arc;
 
 use chronik_broker::{Committing, CoordinatorError};
 use chronik_state::{CommittedOffset, GroupError};
-use chronik_types::{ErrorCode, LeaderEpoch, Offset, PartitionIndex, TimestampMs, TopicPartition};
+use chronik_types::{ErrorCode, GroupId, LeaderEpoch, Offset, PartitionIndex, TimestampMs, TopicPartition};
 use kafka_protocol::messages::offset_commit_request::{
     OffsetCommitRequestPartition, OffsetCommitRequestTopic,
 };
@@ -22,6 +22,8 @@ use super::{Context, Request, Response};
 
 /// The first version that knows that there is no such group (KIP-848).
 const UNKNOWN_GROUP_SINCE: i16 = 9;
+/// The first version in which members of consumer groups can commit (KIP-848).
+const MEMBER_EPOCH_SINCE: i16 = 9;
 /// The first version with leader epochs (KIP-320).
 const LEADER_EPOCH_SINCE: i16 = 6;
 /// The versions in which clients say how long offsets are kept.
@@ -50,14 +52,28 @@ pub(super) async fn handle(
         // Then Kafka does not look at the group, either.
         Ok(())
     } else {
-        context.broker.commit_offsets(group_id(&asked.group_id), &committing, offsets).await
+        commit(&context, version, group_id(&asked.group_id), &committing, offsets).await
     };
-    let committed = committed.map_err(|error| code(&error, version));
     let topics: Vec<_> =
         asked.topics.into_iter().zip(planned).map(|(topic, plans)| answer(topic, plans, committed)).collect();
     let errors: Vec<i16> =
         topics.iter().flat_map(|topic| &topic.partitions).map(|one| one.error_code).collect();
     Response::with_errors(OffsetCommitResponse::default().with_topics(topics), errors)
+}
+
+async fn commit(
+    context: &Context,
+    version: i16,
+    group_id: GroupId,
+    committing: &Committing,
+    offsets: Vec<(TopicPartition, CommittedOffset)>,
+) -> Result<(), ErrorCode> {
+    let member_id = committing.who.member_id.as_str();
+    if version < MEMBER_EPOCH_SINCE && context.broker.speaks_consumer_protocol(&group_id, member_id) {
+        return Err(ErrorCode::UnsupportedVersion);
+    }
+    let committed = context.broker.commit_offsets(group_id, committing, offsets).await;
+    committed.map_err(|error| code(&error, version))
 }
 
 fn expiry(context: &Context, version: i16, retention_ms: i64) -> Option<TimestampMs> {

@@ -2,14 +2,15 @@
 //!
 //! From version 8 on of many groups at once. Without topics all offsets of a group are answered. A partition without a
 //! committed offset gets -1; so does every one of a group that is not there. With `require_stable`, a partition whose offset
-//! waits for the end of a transaction gets UNSTABLE_OFFSET_COMMIT.
+//! waits for the end of a transaction gets UNSTABLE_OFFSET_COMMIT. A member of a consumer group that names itself has to be
+//! in its epoch: UNKNOWN_MEMBER_ID, STALE_MEMBER_EPOCH.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use chronik_broker::Broker;
-use chronik_state::{CommittedOffset, Group, State};
-use chronik_types::{ErrorCode, PartitionIndex, TopicPartition};
+use chronik_state::{CommittedOffset, Group, GroupError, State};
+use chronik_types::{ErrorCode, MemberEpoch, PartitionIndex, TopicPartition};
 use kafka_protocol::messages::offset_fetch_request::{OffsetFetchRequestGroup, OffsetFetchRequestTopics};
 use kafka_protocol::messages::offset_fetch_response::{
     OffsetFetchResponseGroup, OffsetFetchResponsePartition, OffsetFetchResponsePartitions,
@@ -81,15 +82,23 @@ fn single(version: i16, group: OffsetFetchResponseGroup) -> OffsetFetchResponse 
 }
 
 fn fetch(broker: &Broker, asked: OffsetFetchRequestGroup, stable: bool) -> OffsetFetchResponseGroup {
-    let OffsetFetchRequestGroup { group_id, topics, .. } = asked;
-    let topics = broker.state(|state| {
+    let OffsetFetchRequestGroup { group_id, topics, member_id, member_epoch, .. } = asked;
+    let fetched = broker.state(|state| {
         let group = state.group(&group_id);
-        match topics {
+        // Whoever names neither a member nor an epoch is an operator, or a client of an early version.
+        if let Some(group) = group.filter(|_| member_id.is_some() || member_epoch >= 0) {
+            group.check_fetch(&member_id.unwrap_or_default(), MemberEpoch::new(member_epoch))?;
+        }
+        Ok(match topics {
             Some(topics) => topics.into_iter().map(|topic| fetch_some(state, group, topic, stable)).collect(),
             None => group.map(|group| fetch_all(state, group, stable)).unwrap_or_default(),
-        }
+        })
     });
-    OffsetFetchResponseGroup::default().with_group_id(group_id).with_topics(topics)
+    let answer = OffsetFetchResponseGroup::default().with_group_id(group_id);
+    match fetched {
+        Ok(topics) => answer.with_topics(topics),
+        Err(refusal) => answer.with_error_code(GroupError::error_code(&refusal).code()),
+    }
 }
 
 fn fetch_some(

@@ -1,0 +1,195 @@
+//! When members were heard of last, and until when they have time for something.
+//!
+//! Nothing of this is in the journal: after a restart every member has a whole session before it, so that nobody is taken
+//! out because the gateway was away. All times are those of the monotonic clock.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+use std::time::Duration;
+
+use chronik_state::RebalanceTimer;
+use chronik_types::{GroupId, MemberEpoch, MemberId};
+use parking_lot::Mutex;
+use tokio::sync::Notify;
+
+/// The sessions of all members of all consumer groups.
+#[derive(Debug, Default)]
+pub(crate) struct Sessions {
+    inner: Mutex<Inner>,
+    /// Told when the first alarm has become an earlier one.
+    earlier: Arc<Notify>,
+}
+
+#[derive(Debug, Default)]
+struct Inner {
+    groups: HashMap<GroupId, Group>,
+    /// When which member wants to be looked at. One whose time has moved on is found when its earlier one has come.
+    alarms: BTreeSet<(Duration, GroupId, MemberId)>,
+}
+
+#[derive(Debug, Default)]
+struct Group {
+    members: HashMap<MemberId, Session>,
+    /// The generation of the topics that the group was last compared with.
+    compared: Option<u64>,
+}
+
+#[derive(Debug)]
+struct Session {
+    ends: Duration,
+    /// Until when the member has to give up partitions, and in which epoch it is as long as it has not.
+    rebalance: Option<(MemberEpoch, Duration)>,
+    alarm: Duration,
+}
+
+impl Session {
+    fn next(&self) -> Duration {
+        self.rebalance.map_or(self.ends, |(_, until)| until.min(self.ends))
+    }
+}
+
+/// Whose time is over.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Overdue {
+    pub(super) group_id: GroupId,
+    pub(super) member_id: MemberId,
+    /// Set when it has to go only if it is still in that epoch.
+    pub(super) if_epoch: Option<MemberEpoch>,
+}
+
+/// What is known of a member after it was heard of.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Heard {
+    /// When its session ends, if it is not heard of again.
+    pub(super) ends: Duration,
+    pub(super) epoch: MemberEpoch,
+    pub(super) rebalance: RebalanceTimer,
+    /// Until when it has to give up partitions, if it has to.
+    pub(super) rebalance_until: Duration,
+}
+
+impl Sessions {
+    /// The time of the next alarm.
+    pub(crate) fn next_alarm(&self) -> Option<Duration> {
+        self.inner.lock().alarms.first().map(|(at, ..)| *at)
+    }
+
+    /// Told when the next alarm has become an earlier one.
+    pub(crate) fn alarms_changed(&self) -> Arc<Notify> {
+        Arc::clone(&self.earlier)
+    }
+
+    /// A member was heard of.
+    pub(super) fn heard(&self, group: &GroupId, member: &MemberId, heard: Heard) {
+        let mut inner = self.inner.lock();
+        let members = &mut inner.groups.entry(group.clone()).or_default().members;
+        let session = members.entry(member.clone()).or_insert(Session {
+            ends: heard.ends,
+            rebalance: None,
+            alarm: Duration::MAX,
+        });
+        session.ends = heard.ends;
+        match heard.rebalance {
+            RebalanceTimer::Keep => {}
+            RebalanceTimer::Start => session.rebalance = Some((heard.epoch, heard.rebalance_until)),
+            RebalanceTimer::Stop => session.rebalance = None,
+        }
+        self.set_alarm(&mut inner, group, member);
+    }
+
+    /// A member that is known was heard of; what comes of it is not known yet.
+    pub(super) fn extend(&self, group: &GroupId, member: &MemberId, ends: Duration) {
+        let mut inner = self.inner.lock();
+        if let Some(session) = inner.groups.get_mut(group).and_then(|group| group.members.get_mut(member)) {
+            session.ends = session.ends.max(ends);
+        }
+    }
+
+    /// A static member has left for a while: its session goes on, and there is nothing that it has to give up.
+    pub(super) fn away(&self, group: &GroupId, member: &MemberId) {
+        let mut inner = self.inner.lock();
+        if let Some(session) = inner.groups.get_mut(group).and_then(|group| group.members.get_mut(member)) {
+            session.rebalance = None;
+        }
+    }
+
+    /// A member is gone.
+    pub(super) fn forget(&self, group: &GroupId, member: &MemberId) {
+        let mut inner = self.inner.lock();
+        let Some(known) = inner.groups.get_mut(group) else { return };
+        let session = known.members.remove(member);
+        if known.members.is_empty() {
+            inner.groups.remove(group);
+        }
+        if let Some(session) = session {
+            inner.alarms.remove(&(session.alarm, group.clone(), member.clone()));
+        }
+    }
+
+    /// Whether the group was not compared with the topics of that generation yet.
+    pub(super) fn is_behind(&self, group: &GroupId, generation: u64) -> bool {
+        self.inner.lock().groups.get(group).and_then(|group| group.compared) != Some(generation)
+    }
+
+    /// The group was compared with the topics of that generation, and nothing came of it.
+    pub(super) fn compared(&self, group: &GroupId, generation: u64) {
+        if let Some(group) = self.inner.lock().groups.get_mut(group) {
+            group.compared = Some(generation);
+        }
+    }
+
+    /// Members whose time is over. Each is looked at again after `retry`, in case that nothing came of it.
+    pub(super) fn take_overdue(&self, now: Duration, retry: Duration) -> Vec<Overdue> {
+        let mut inner = self.inner.lock();
+        let mut overdue = Vec::new();
+        while inner.alarms.first().is_some_and(|(at, ..)| *at <= now) {
+            let Some((_, group_id, member_id)) = inner.alarms.pop_first() else { break };
+            let session = inner.groups.get_mut(&group_id).and_then(|group| group.members.get_mut(&member_id));
+            let Some(session) = session else { continue };
+            session.alarm = Duration::MAX;
+            let late = session.rebalance.filter(|(_, until)| *until <= now);
+            if session.ends <= now {
+                session.ends = now.saturating_add(retry);
+                overdue.push(Overdue {
+                    group_id: group_id.clone(),
+                    member_id: member_id.clone(),
+                    if_epoch: None,
+                });
+            } else if let Some((epoch, _)) = late {
+                session.rebalance = Some((epoch, now.saturating_add(retry)));
+                let if_epoch = Some(epoch);
+                overdue.push(Overdue { group_id: group_id.clone(), member_id: member_id.clone(), if_epoch });
+            }
+            self.set_alarm(&mut inner, &group_id, &member_id);
+        }
+        overdue
+    }
+
+    /// A member has left the epoch in which it had to give up partitions.
+    pub(super) fn stop_rebalance(&self, group: &GroupId, member: &MemberId, epoch: MemberEpoch) {
+        let mut inner = self.inner.lock();
+        let session = inner.groups.get_mut(group).and_then(|group| group.members.get_mut(member));
+        if let Some(session) = session
+            && session.rebalance.is_some_and(|(known, _)| known == epoch)
+        {
+            session.rebalance = None;
+        }
+    }
+
+    fn set_alarm(&self, inner: &mut Inner, group: &GroupId, member: &MemberId) {
+        let Inner { groups, alarms } = inner;
+        let session = groups.get_mut(group).and_then(|group| group.members.get_mut(member));
+        let Some(session) = session else { return };
+        let wanted = session.next();
+        if wanted >= session.alarm {
+            return;
+        }
+        let is_first = alarms.first().is_none_or(|(first, ..)| wanted < *first);
+        alarms.remove(&(session.alarm, group.clone(), member.clone()));
+        alarms.insert((wanted, group.clone(), member.clone()));
+        session.alarm = wanted;
+        if is_first {
+            self.earlier.notify_one();
+        }
+    }
+}
