@@ -36,7 +36,18 @@ pub(crate) fn check(state: &State) -> Result<(), Broken> {
             }
         }
     }
+    groups(state)?;
     transactions(state)
+}
+
+fn groups(state: &State) -> Result<(), Broken> {
+    for (id, group) in state.groups() {
+        let subject = || format!("group '{id}'");
+        require(group.is_consistent(), "members_fit_together", subject)?;
+        let exist = group.offsets().partitions().all(|at| state.partition(at).is_some());
+        require(exist, "offsets_have_a_partition", subject)?;
+    }
+    Ok(())
 }
 
 fn transactions(state: &State) -> Result<(), Broken> {

@@ -1,6 +1,6 @@
 //! Classic groups: what of them survives a restart. The rebalance itself happens in memory, in the coordinator.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use chronik_types::{GenerationId, GroupId, GroupInstanceId, MemberId, TimestampMs};
@@ -104,6 +104,14 @@ impl ClassicGroup {
             }
             None => Subscribed::Unknown,
         }
+    }
+
+    /// Whether its leader is a member, and no two members are the same instance.
+    pub(super) fn is_consistent(&self) -> bool {
+        let mut instances = BTreeSet::new();
+        let mut of_members = self.members.values().filter_map(|member| member.instance_id.as_ref());
+        of_members.all(|instance| instances.insert(instance))
+            && self.leader.as_ref().is_none_or(|leader| self.members.contains_key(leader))
     }
 
     /// Whether that client may commit offsets (`ClassicGroup.validateOffsetCommit` in Kafka).

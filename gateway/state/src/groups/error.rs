@@ -49,6 +49,9 @@ pub enum GroupError {
     /// Another member is this static instance and has not left.
     #[error("another member has this group.instance.id and has not left")]
     UnreleasedInstance,
+    /// Members that cannot be: two of the same instance, or a leader who is none of them.
+    #[error("the members of the group contradict each other")]
+    Inconsistent,
 }
 
 impl GroupError {
@@ -67,6 +70,7 @@ impl GroupError {
             Self::FencedEpoch { .. } => ErrorCode::FencedMemberEpoch,
             Self::StaleEpoch => ErrorCode::StaleMemberEpoch,
             Self::UnreleasedInstance => ErrorCode::UnreleasedInstanceId,
+            Self::Inconsistent => ErrorCode::UnknownServerError,
         }
     }
 }
@@ -89,6 +93,7 @@ mod tests {
             (GroupError::FencedEpoch { sent: MemberEpoch::new(1), known: MemberEpoch::new(2) }, 110),
             (GroupError::StaleEpoch, 113),
             (GroupError::UnreleasedInstance, 111),
+            (GroupError::Inconsistent, -1),
         ];
         for (error, code) in table {
             assert_eq!(error.error_code().code(), code, "{error}");

@@ -75,6 +75,13 @@ impl Group {
         self.revision
     }
 
+    /// Whether what it says of its members fits together.
+    pub(crate) fn is_consistent(&self) -> bool {
+        match &self.body {
+            GroupBody::Classic(group) => group.is_consistent(),
+        }
+    }
+
     /// Whether it has no members.
     #[must_use]
     pub fn is_empty(&self) -> bool {
@@ -180,11 +187,8 @@ impl Groups {
             (None, Committer::Anyone) => {}
             (None, Committer::Member { .. }) => return Err(GroupError::UnknownGroup),
         }
-        let exists = |at: &TopicPartition| {
-            topics.get(at.topic_id).is_some_and(|topic| topic.partition(at.partition).is_some())
-        };
         let group = self.0.entry(commit.group_id.clone()).or_default();
-        group.offsets.commit(time, commit.offsets.iter().filter(|(at, _)| exists(at)));
+        group.offsets.commit(time, commit.offsets.iter().filter(|(at, _)| exists(topics, *at)));
         Ok(())
     }
 
@@ -193,6 +197,9 @@ impl Groups {
         let revision = self.0.get(store.group_id.as_str()).map_or(0, Group::revision);
         if revision != store.expected_revision {
             return Err(GroupError::RevisionMoved);
+        }
+        if !store.group.is_consistent() {
+            return Err(GroupError::Inconsistent);
         }
         let group = self.0.entry(store.group_id.clone()).or_default();
         group.body = GroupBody::Classic(store.group.clone());
@@ -260,6 +267,7 @@ impl Groups {
     pub(crate) fn commit_in_transaction(
         &mut self,
         time: TimestampMs,
+        topics: &Topics,
         producer_id: ProducerId,
         commit: &CommitOffsets,
     ) -> Result<(), GroupError> {
@@ -269,7 +277,8 @@ impl Groups {
             (None, Committer::Member { .. }) => return Err(GroupError::UnknownGroup),
         }
         let group = self.0.entry(commit.group_id.clone()).or_default();
-        group.offsets.keep_back(time, producer_id, &commit.offsets);
+        let offsets = commit.offsets.iter().filter(|(at, _)| exists(topics, *at));
+        group.offsets.keep_back(time, producer_id, offsets);
         Ok(())
     }
 
@@ -298,4 +307,9 @@ impl Groups {
         let groups = r.list("groups", 21, |r| Ok((GroupId::new(r.text("group id")?), Group::read(r)?)))?;
         Ok(Self(groups.into_iter().collect()))
     }
+}
+
+/// Whether there is such a partition: offsets of others are not kept.
+fn exists(topics: &Topics, at: TopicPartition) -> bool {
+    topics.get(at.topic_id).is_some_and(|topic| topic.partition(at.partition).is_some())
 }

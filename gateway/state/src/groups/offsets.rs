@@ -91,6 +91,12 @@ impl Offsets {
         self.committed.iter().map(|(at, offset)| (*at, offset))
     }
 
+    /// The partitions that it has offsets for, committed or not.
+    pub(crate) fn partitions(&self) -> impl Iterator<Item = TopicPartition> {
+        let waiting = self.kept_back.values().flat_map(BTreeMap::keys);
+        self.committed.keys().chain(waiting).copied()
+    }
+
     /// Whether nothing is committed, and nothing waits for the end of a transaction.
     #[must_use]
     pub fn is_empty(&self) -> bool {
@@ -114,17 +120,16 @@ impl Offsets {
         }
     }
 
-    pub(super) fn keep_back(
+    pub(super) fn keep_back<'a>(
         &mut self,
         time: TimestampMs,
         producer_id: ProducerId,
-        offsets: &[(TopicPartition, CommittedOffset)],
+        offsets: impl Iterator<Item = &'a (TopicPartition, CommittedOffset)>,
     ) {
         let waiting = self.kept_back.values().flat_map(BTreeMap::values);
         let order = waiting.map(|kept| kept.order).max().map_or(0, |last| last + 1);
-        let kept = offsets
-            .iter()
-            .map(|(at, offset)| (*at, KeptBack { order, offset: Some(offset.clone().at_time(time)) }));
+        let kept =
+            offsets.map(|(at, offset)| (*at, KeptBack { order, offset: Some(offset.clone().at_time(time)) }));
         self.kept_back.entry(producer_id).or_default().extend(kept);
     }
 

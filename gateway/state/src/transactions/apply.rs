@@ -246,7 +246,7 @@ impl State {
             }
             check_room(producer, 1, commit.max_partitions)?;
         }
-        self.groups.commit_in_transaction(time, commit.claim.producer_id, &commit.commit)?;
+        self.groups.commit_in_transaction(time, &self.topics, commit.claim.producer_id, &commit.commit)?;
         self.transactions.join(commit.claim.transactional_id.as_str(), time, |producer| {
             if joins {
                 producer.groups.insert(group_id.clone());

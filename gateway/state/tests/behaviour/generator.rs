@@ -2,6 +2,7 @@
 
 mod consumer_groups;
 
+mod groups;
 mod transactions;
 
 use chronik_state::{
@@ -53,6 +54,7 @@ fn change() -> impl Strategy<Value = Change> {
             .prop_map(|known| known.map(|(position, hash)| HashAt { position, hash }))
             .prop_map(|known| Change::CheckHash(CheckHash { known })),
         20 => transactions::change(),
+        20 => groups::change(),
         1 => timestamp().prop_map(|idle_before| Change::ExpireTransactionalIds { idle_before }),
     ]
 }

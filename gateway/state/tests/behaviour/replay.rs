@@ -1,6 +1,6 @@
 //! Random lives: nothing panics, the invariants hold, and a replay gives the same state byte for byte.
 
-use chronik_state::{Change, Entry, Outcome, State};
+use chronik_state::{Change, Entry, OffsetsExpired, Outcome, State};
 use proptest::prelude::{ProptestConfig, any, prop_assert, prop_assert_eq, proptest};
 
 use crate::generator;
@@ -82,11 +82,14 @@ proptest! {
                 Outcome::Appended(results) => {
                     results.iter().all(|result| result.as_ref().map_or(true, |placed| placed.duplicate_of.is_some()))
                 }
-                Outcome::OffsetsCommitted(result) | Outcome::ClassicGroupStored(result) | Outcome::GroupDeleted(result) => result.is_err(),
-                Outcome::OffsetsDeleted(result) => result.as_ref().map_or(true, |all| all.iter().all(Result::is_err)),
-                Outcome::OffsetsExpired(expired) => expired.groups == 0 && expired.offsets == 0,
                 Outcome::ConsumerGroupHeartbeat(result) => result.is_err(),
                 Outcome::ConsumerMembersRemoved(result) => result.as_ref().map_or(true, |all| all.iter().all(Result::is_err)),
+                Outcome::OffsetsCommitted(result)
+                | Outcome::ClassicGroupStored(result)
+                | Outcome::GroupDeleted(result) => result.is_err(),
+                Outcome::OffsetsDeleted(Err(_)) => true,
+                Outcome::OffsetsDeleted(Ok(results)) => results.iter().all(Result::is_err),
+                Outcome::OffsetsExpired(expired) => expired == OffsetsExpired::default(),
                 Outcome::LogStartAdvanced(results) => results.iter().all(Result::is_err),
                 Outcome::TransactionalProducerInitialized(result) => result.is_err(),
                 Outcome::PartitionsAddedToTxn(result) | Outcome::OffsetsAddedToTxn(result) => result.is_err(),
