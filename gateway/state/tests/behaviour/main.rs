@@ -17,3 +17,4 @@ mod producers;
 mod replay;
 mod support;
 mod topics;
+mod transactions;
