@@ -79,6 +79,7 @@ impl Group {
     pub(crate) fn is_consistent(&self) -> bool {
         match &self.body {
             GroupBody::Classic(group) => group.is_consistent(),
+            GroupBody::Consumer(group) => group.is_consistent(),
         }
     }
 

@@ -102,7 +102,7 @@ fn a_commit_without_a_member_makes_the_group() {
     assert_eq!(*stored, CommittedOffset { committed_at: time, ..committed(9) });
     assert_eq!(offsets(&life).get(at(0)), None);
     let group = life.state.group("g").unwrap();
-    let GroupBody::Classic(members) = group.body();
+    let GroupBody::Classic(members) = group.body() else { panic!("{group:?}") };
     assert_eq!((members.protocol_type.as_deref(), group.is_empty(), group.revision()), (None, true, 0));
     assert_eq!(life.apply(by_anyone(vec![(at(1), committed(3))])), COMMITTED);
     assert_eq!(offsets(&life).get(at(1)).unwrap().offset, Offset::new(3), "an offset may go back");
@@ -141,7 +141,7 @@ fn of_two_coordinators_one_succeeds() {
     let others = group(vec![("m2", member(None, &["t"]))]);
     assert_eq!(life.apply(store(0, others.clone())), lost);
     assert_eq!(life.apply(store(2, others.clone())), lost);
-    let GroupBody::Classic(members) = life.state.group("g").unwrap().body();
+    let GroupBody::Classic(members) = life.state.group("g").unwrap().body() else { panic!("not classic") };
     assert!(members.members.contains_key("m1") && members.members.len() == 1);
     assert_eq!(life.apply(store(1, others)), STORED);
     assert_eq!(life.state.group("g").unwrap().revision(), 2);

@@ -96,9 +96,6 @@ proptest! {
                 Outcome::TxnOffsetsCommitted(result) => result.is_err(),
                 Outcome::TxnEnded(result) => result.is_err(),
                 Outcome::TransactionalIdsExpired(count) => count == 0,
-                Outcome::ClassicGroupStored(result) | Outcome::GroupDeleted(result) => result.is_err(),
-                Outcome::OffsetsDeleted(result) => result.is_err(),
-                Outcome::OffsetsExpired(_) => false,
                 Outcome::AlreadyApplied | Outcome::ProducersExpired(_) | Outcome::ClusterNamed(_) | Outcome::HashChecked(_) => false,
             };
             if refused {

@@ -114,6 +114,15 @@ impl ConsumerGroup {
         }
     }
 
+    /// Whether its targets are those of members, no partition is meant for two, and the assignment is not ahead of it.
+    pub(super) fn is_consistent(&self) -> bool {
+        let mut targeted = BTreeSet::new();
+        self.assignment_epoch <= self.epoch
+            && self.targets.iter().all(|(member, partitions)| {
+                self.members.contains_key(member) && partitions.iter().all(|at| targeted.insert(*at))
+            })
+    }
+
     /// Whether that client may commit those offsets.
     pub(super) fn check_commit(&self, commit: &CommitOffsets) -> Result<(), GroupError> {
         let Committer::Member { member_id, generation, .. } = &commit.committer else {
