@@ -114,9 +114,8 @@ impl Broker {
         generation: i32,
     ) -> Result<(), CoordinatorError> {
         check_group_id(group_id)?;
-        let beat = self.in_group(group_id, Absent::Leave, |group, step| {
-            group.heartbeat(who, generation, step.now)
-        });
+        let beat =
+            self.in_group(group_id, Absent::Leave, |group, step| group.heartbeat(who, generation, step.now));
         beat.map_or(Err(GroupError::UnknownMember.into()), |(result, _)| result)
     }
 

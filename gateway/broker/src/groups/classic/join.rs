@@ -16,7 +16,13 @@ use crate::groups::CoordinatorError;
 
 impl ClassicGroup {
     /// Takes in a member, or lets one join the next generation. `unique` makes the id of a new member.
-    pub(crate) fn join(&mut self, request: JoinRequest, waiter: JoinWaiter, unique: &str, step: &mut Step<'_>) {
+    pub(crate) fn join(
+        &mut self,
+        request: JoinRequest,
+        waiter: JoinWaiter,
+        unique: &str,
+        step: &mut Step<'_>,
+    ) {
         if !self.accepts(&request.member_id, step.rules.max_size) {
             self.remove(&request.member_id);
             refuse(waiter, JoinRefusal::anonymous(CoordinatorError::GroupFull));
@@ -71,8 +77,7 @@ impl ClassicGroup {
         if let Err(error) = self.check_member(&id, request.instance_id.as_ref()) {
             return refuse(waiter, JoinRefusal::of(&id, error));
         }
-        let is_same =
-            self.members.get(&id).is_some_and(|member| member.protocols == request.protocols);
+        let is_same = self.members.get(&id).is_some_and(|member| member.protocols == request.protocols);
         let stays = match self.phase {
             // It may not have received the answer to an earlier request.
             Phase::CompletingRebalance => is_same,
@@ -152,8 +157,8 @@ impl ClassicGroup {
         let skips = request.supports_skipping_assignment;
         let (reason, leader_before) = (said(request.reason.clone()), self.leader.clone());
         let Some(before) = self.rename_static(old_id, &new_id) else { return };
-        self.renew(&new_id, step.now);
         self.update(&new_id, request, waiter);
+        self.renew(&new_id, step.now);
         match self.phase {
             Phase::Stable if self.select_protocol() == self.protocol_name => {
                 let replaced = Replaced { new_id, before, leader_before, skips };
@@ -172,7 +177,11 @@ impl ClassicGroup {
     }
 
     /// Gives a static member another id, and tells whoever waits under the old one. Returns what the member was like.
-    pub(super) fn rename_static(&mut self, old_id: &MemberId, new_id: &MemberId) -> Option<super::stored::Before> {
+    pub(super) fn rename_static(
+        &mut self,
+        old_id: &MemberId,
+        new_id: &MemberId,
+    ) -> Option<super::stored::Before> {
         let fenced = GroupError::FencedInstance;
         self.answer_join(old_id, Err(JoinRefusal::of(old_id, fenced.clone())));
         self.answer_sync(old_id, Err(fenced.into()));

@@ -11,7 +11,9 @@ impl ClassicGroup {
         let results: Vec<_> = leaving.iter().map(|one| self.leave_one(one, step)).collect();
         if results.iter().any(Result::is_ok) {
             match self.phase {
-                Phase::Stable | Phase::CompletingRebalance => self.prepare_rebalance("members have left", step),
+                Phase::Stable | Phase::CompletingRebalance => {
+                    self.prepare_rebalance("members have left", step)
+                }
                 Phase::PreparingRebalance => self.maybe_complete_join(step),
                 Phase::Empty => {}
             }

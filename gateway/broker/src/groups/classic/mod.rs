@@ -28,10 +28,10 @@ use chronik_types::{GroupId, GroupInstanceId, MemberId, TimestampMs};
 pub use self::commit::Committing;
 pub use self::describe::{ClassicState, DescribedMember};
 use self::member::{Member, protocol_bytes};
+pub(crate) use self::messages::{JoinAnswer, JoinWaiter, SyncAnswer, SyncWaiter};
 pub use self::messages::{
     JoinRefusal, JoinRequest, Joined, JoinedMember, Leaving, MemberIdentity, SyncRequest, Synced,
 };
-pub(crate) use self::messages::{JoinAnswer, JoinWaiter, SyncAnswer, SyncWaiter};
 use self::protocols::ProtocolCounts;
 use self::rebalance::InitialDelay;
 pub(crate) use self::stored::{Store, StoreKind};

@@ -80,7 +80,14 @@ pub(super) struct Durable {
 
 impl Durable {
     pub(super) const fn new(revision: u64) -> Self {
-        Self { revision, confirmed: revision, storing: 0, storing_generation: None, generation: 0, failed: false }
+        Self {
+            revision,
+            confirmed: revision,
+            storing: 0,
+            storing_generation: None,
+            generation: 0,
+            failed: false,
+        }
     }
 
     pub(super) const fn is_storing(&self) -> bool {
@@ -234,6 +241,12 @@ impl ClassicGroup {
     /// Whether the revision has to be looked up, because something has not arrived and nothing is on its way.
     pub(crate) const fn has_lost_track(&self) -> bool {
         self.durable.failed && self.durable.storing == 0
+    }
+
+    /// The revision that is known to be in the state.
+    #[cfg(test)]
+    pub(crate) const fn durable_revision(&self) -> u64 {
+        self.durable.confirmed
     }
 
     /// Takes over the revision that was looked up; `false` when somebody else has changed the group.

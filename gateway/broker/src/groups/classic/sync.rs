@@ -49,9 +49,8 @@ impl ClassicGroup {
         if request.generation != self.generation {
             return Err(GroupError::IllegalGeneration.into());
         }
-        let differs = |asked: Option<&str>, has: Option<&str>| {
-            asked.zip(has).is_some_and(|(asked, has)| asked != has)
-        };
+        let differs =
+            |asked: Option<&str>, has: Option<&str>| asked.zip(has).is_some_and(|(asked, has)| asked != has);
         if differs(request.protocol_type.as_deref(), self.protocol_type.as_deref())
             || differs(request.protocol_name.as_deref(), self.protocol_name.as_deref())
         {
