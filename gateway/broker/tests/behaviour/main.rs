@@ -10,4 +10,5 @@ mod restart;
 mod retention;
 mod support;
 mod together;
+mod transactions;
 mod watch;
