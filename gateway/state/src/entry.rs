@@ -17,8 +17,8 @@ use crate::cluster::CheckHash;
 use crate::codec::{DecodeError, Reader, Writer};
 use crate::configs::AlterConfigs;
 use crate::groups::{
-    CommitOffsets, ConsumerGroupHeartbeat, DeleteOffsets, ExpireOffsets, RemoveConsumerMembers,
-    StoreClassicGroup,
+    CommitOffsets, ConsumerGroupHeartbeat, DeleteOffsets, ExpireOffsets, JoinConsumerGroup,
+    RemoveConsumerMembers, StoreClassicGroup,
 };
 use crate::partitions::AppendedBatch;
 use crate::topics::{CreatePartitions, CreateTopic};
@@ -78,6 +78,8 @@ pub enum Change {
     ConsumerGroupHeartbeat(Box<ConsumerGroupHeartbeat>),
     /// Members of a consumer group are taken out.
     RemoveConsumerMembers(RemoveConsumerMembers),
+    /// A member that speaks the classic protocol joins a consumer group.
+    JoinConsumerGroup(Box<JoinConsumerGroup>),
     /// The members of a classic group change.
     StoreClassicGroup(StoreClassicGroup),
     /// Offsets of a group are deleted.
@@ -127,6 +129,7 @@ mod kind {
     pub(super) const EXPIRE_OFFSETS: u8 = 15;
     pub(super) const CONSUMER_GROUP_HEARTBEAT: u8 = 20;
     pub(super) const REMOVE_CONSUMER_MEMBERS: u8 = 21;
+    pub(super) const JOIN_CONSUMER_GROUP: u8 = 22;
     pub(super) const INIT_TRANSACTIONAL_PRODUCER: u8 = 30;
     pub(super) const ADD_PARTITIONS_TO_TXN: u8 = 31;
     pub(super) const ADD_OFFSETS_TO_TXN: u8 = 32;
@@ -207,6 +210,7 @@ impl Change {
             Self::ExpireOffsets(_) => kind::EXPIRE_OFFSETS,
             Self::ConsumerGroupHeartbeat(_) => kind::CONSUMER_GROUP_HEARTBEAT,
             Self::RemoveConsumerMembers(_) => kind::REMOVE_CONSUMER_MEMBERS,
+            Self::JoinConsumerGroup(_) => kind::JOIN_CONSUMER_GROUP,
             Self::InitTransactionalProducer(_) => kind::INIT_TRANSACTIONAL_PRODUCER,
             Self::AddPartitionsToTxn(_) => kind::ADD_PARTITIONS_TO_TXN,
             Self::AddOffsetsToTxn(_) => kind::ADD_OFFSETS_TO_TXN,
@@ -238,6 +242,7 @@ impl Change {
             Self::ExpireOffsets(_) => "expire offsets",
             Self::ConsumerGroupHeartbeat(_) => "consumer group heartbeat",
             Self::RemoveConsumerMembers(_) => "remove consumer members",
+            Self::JoinConsumerGroup(_) => "join consumer group",
             Self::InitTransactionalProducer(_) => "init transactional producer",
             Self::AddPartitionsToTxn(_) => "add partitions to transaction",
             Self::AddOffsetsToTxn(_) => "add offsets to transaction",
@@ -276,6 +281,7 @@ impl Change {
             Self::ExpireOffsets(expire) => expire.write(w),
             Self::ConsumerGroupHeartbeat(heartbeat) => heartbeat.write(w),
             Self::RemoveConsumerMembers(remove) => remove.write(w),
+            Self::JoinConsumerGroup(join) => join.write(w),
             Self::InitTransactionalProducer(init) => init.write(w),
             Self::AddPartitionsToTxn(add) => add.write(w),
             Self::AddOffsetsToTxn(add) => add.write(w),
@@ -313,6 +319,7 @@ impl Change {
                 Self::ConsumerGroupHeartbeat(Box::new(ConsumerGroupHeartbeat::read(r)?))
             }
             kind::REMOVE_CONSUMER_MEMBERS => Self::RemoveConsumerMembers(RemoveConsumerMembers::read(r)?),
+            kind::JOIN_CONSUMER_GROUP => Self::JoinConsumerGroup(Box::new(JoinConsumerGroup::read(r)?)),
             kind::INIT_TRANSACTIONAL_PRODUCER => {
                 Self::InitTransactionalProducer(InitTransactionalProducer::read(r)?)
             }

@@ -33,9 +33,10 @@ pub use entry::{Change, ENTRY_VERSION, Entry};
 pub use groups::{
     Assignor, ClassicGroup, ClassicMember, ClassicMembership, CommitOffsets, CommittedOffset, Committer,
     ConsumerGroup, ConsumerGroupHeartbeat, ConsumerGroupSettings, ConsumerGroupState, ConsumerMember,
-    DeleteOffsets, ExpireOffsets, Group, GroupBody, GroupError, HeartbeatAnswer, LeavingMember,
-    MemberProtocol, MemberState, Offsets, OffsetsExpired, OwnedPartitions, RebalanceTimer, RegexMatches,
-    RemoveConsumerMembers, ResolvedRegex, StoreClassicGroup, Subscribed,
+    DeleteOffsets, ExpireOffsets, Group, GroupBody, GroupError, HeartbeatAnswer, JoinConsumerGroup,
+    JoinedConsumerGroup, LeavingMember, MemberProtocol, MemberState, Offsets, OffsetsExpired,
+    OwnedPartitions, RebalanceTimer, RegexMatches, RemoveConsumerMembers, ResolvedRegex, StoreClassicGroup,
+    Subscribed,
 };
 pub use outcome::Outcome;
 pub use partitions::{AppendedBatch, Partition, Placed};

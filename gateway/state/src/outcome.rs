@@ -4,7 +4,7 @@ use chronik_types::{ClusterId, MemberId, Offset, ProducerId};
 
 use crate::Rejection;
 use crate::cluster::Diverged;
-use crate::groups::{GroupError, HeartbeatAnswer, OffsetsExpired};
+use crate::groups::{GroupError, HeartbeatAnswer, JoinedConsumerGroup, OffsetsExpired};
 use crate::partitions::Placed;
 use crate::topics::DeletedTopic;
 use crate::transactions::{EndedTxn, InitializedProducer, TransactionError, TxnOffsetCommitError};
@@ -48,6 +48,8 @@ pub enum Outcome {
     ConsumerGroupHeartbeat(Result<HeartbeatAnswer, GroupError>),
     /// Of [`crate::Change::RemoveConsumerMembers`]: for each member who it was, or why it stays, in their order.
     ConsumerMembersRemoved(Result<Vec<Result<MemberId, GroupError>>, GroupError>),
+    /// Of [`crate::Change::JoinConsumerGroup`].
+    ConsumerGroupJoined(Result<JoinedConsumerGroup, GroupError>),
     /// Of [`crate::Change::InitTransactionalProducer`].
     TransactionalProducerInitialized(Result<InitializedProducer, TransactionError>),
     /// Of [`crate::Change::AddPartitionsToTxn`].

@@ -1,8 +1,8 @@
 //! The state: what all gateways agree on, and how an entry changes it.
 
 use chronik_types::{
-    ClusterId, GroupId, NodeId, Offset, PartitionIndex, ProducerId, TimestampMs, TopicId, TopicPartition,
-    TransactionalId,
+    ClusterId, GroupId, GroupInstanceId, MemberId, NodeId, Offset, PartitionIndex, ProducerId, TimestampMs,
+    TopicId, TopicPartition, TransactionalId,
 };
 
 use crate::Rejection;
@@ -78,8 +78,11 @@ impl State {
             Change::ConsumerGroupHeartbeat(heartbeat) => Outcome::ConsumerGroupHeartbeat(
                 self.groups.consumer_heartbeat(entry.time, &self.topics, heartbeat),
             ),
-            Change::RemoveConsumerMembers(remove) => {
-                Outcome::ConsumerMembersRemoved(self.groups.remove_consumer_members(&self.topics, remove))
+            Change::RemoveConsumerMembers(remove) => Outcome::ConsumerMembersRemoved(
+                self.groups.remove_consumer_members(entry.time, &self.topics, remove),
+            ),
+            Change::JoinConsumerGroup(join) => {
+                Outcome::ConsumerGroupJoined(self.groups.join_consumer_group(entry.time, &self.topics, join))
             }
             Change::InitTransactionalProducer(init) => {
                 Outcome::TransactionalProducerInitialized(self.init_transactional_producer(entry.time, init))
@@ -329,6 +332,22 @@ impl State {
     #[must_use]
     pub fn broker_configs(&self, node: NodeId) -> &Configs {
         self.broker_configs.of(node)
+    }
+
+    /// The assignment of a classic member of a consumer group (SyncGroup), as its client reads it.
+    ///
+    /// # Errors
+    /// [`GroupError`]; [`GroupError::UnknownGroup`] when it is no consumer group.
+    pub fn sync_consumer_group(
+        &self,
+        group: &str,
+        member: (&MemberId, Option<&GroupInstanceId>, i32),
+        protocol: (Option<&str>, Option<&str>),
+    ) -> Result<Vec<u8>, GroupError> {
+        let group = self.group(group).and_then(Group::consumer).ok_or(GroupError::UnknownGroup)?;
+        let (id, instance, generation) = member;
+        let (member, classic) = group.check_sync(id, instance, generation, protocol)?;
+        Ok(classic.assignment(&self.topics, member.assigned.keys().copied()))
     }
 
     /// Configs of one group, which need not exist.

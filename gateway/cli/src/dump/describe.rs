@@ -131,6 +131,10 @@ impl<'a> Describer<'a> {
                 .text("change", "remove_consumer_members")
                 .text("group", remove.group_id.as_str())
                 .number("members", remove.members.len()),
+            Change::JoinConsumerGroup(join) => line
+                .text("change", "join_consumer_group")
+                .text("group", join.group_id.as_str())
+                .text("member", join.member_id.as_str()),
             change => transactions::describe(line, change),
         }
     }

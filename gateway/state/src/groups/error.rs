@@ -52,6 +52,12 @@ pub enum GroupError {
     /// Members that cannot be: two of the same instance, or a leader who is none of them.
     #[error("the members of the group contradict each other")]
     Inconsistent,
+    /// A classic member may not, or cannot, be in the consumer group.
+    #[error("the member's protocols are not those of the group")]
+    InconsistentProtocol,
+    /// A classic member of a consumer group has to join again.
+    #[error("the group is rebalancing")]
+    RebalanceInProgress,
 }
 
 impl GroupError {
@@ -71,6 +77,8 @@ impl GroupError {
             Self::StaleEpoch => ErrorCode::StaleMemberEpoch,
             Self::UnreleasedInstance => ErrorCode::UnreleasedInstanceId,
             Self::Inconsistent => ErrorCode::UnknownServerError,
+            Self::InconsistentProtocol => ErrorCode::InconsistentGroupProtocol,
+            Self::RebalanceInProgress => ErrorCode::RebalanceInProgress,
         }
     }
 }
@@ -94,6 +102,8 @@ mod tests {
             (GroupError::StaleEpoch, 113),
             (GroupError::UnreleasedInstance, 111),
             (GroupError::Inconsistent, -1),
+            (GroupError::InconsistentProtocol, 23),
+            (GroupError::RebalanceInProgress, 27),
         ];
         for (error, code) in table {
             assert_eq!(error.error_code().code(), code, "{error}");

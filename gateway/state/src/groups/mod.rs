@@ -25,8 +25,9 @@ use crate::topics::Topics;
 pub use classic::{ClassicGroup, ClassicMember, MemberProtocol, StoreClassicGroup};
 pub use consumer::{
     Assignor, ClassicMembership, ConsumerGroup, ConsumerGroupHeartbeat, ConsumerGroupSettings,
-    ConsumerGroupState, ConsumerMember, HeartbeatAnswer, LeavingMember, MemberState, OwnedPartitions,
-    RebalanceTimer, RegexMatches, RemoveConsumerMembers, ResolvedRegex,
+    ConsumerGroupState, ConsumerMember, HeartbeatAnswer, JoinConsumerGroup, JoinedConsumerGroup,
+    LeavingMember, MemberState, OwnedPartitions, RebalanceTimer, RegexMatches, RemoveConsumerMembers,
+    ResolvedRegex,
 };
 pub use error::GroupError;
 pub use expiry::{ExpireOffsets, OffsetsExpired};

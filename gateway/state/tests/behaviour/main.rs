@@ -13,6 +13,7 @@ mod golden_groups;
 mod groups;
 mod log_start;
 mod offset_expiry;
+mod migrations;
 mod producers;
 mod replay;
 mod support;

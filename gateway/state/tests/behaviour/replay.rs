@@ -83,6 +83,7 @@ proptest! {
                     results.iter().all(|result| result.as_ref().map_or(true, |placed| placed.duplicate_of.is_some()))
                 }
                 Outcome::ConsumerGroupHeartbeat(result) => result.is_err(),
+                Outcome::ConsumerGroupJoined(result) => result.is_err(),
                 Outcome::ConsumerMembersRemoved(result) => result.as_ref().map_or(true, |all| all.iter().all(Result::is_err)),
                 Outcome::OffsetsCommitted(result)
                 | Outcome::ClassicGroupStored(result)

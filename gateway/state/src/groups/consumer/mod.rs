@@ -3,13 +3,17 @@
 //! Three counters tell how far it has got. The group epoch grows when members, subscriptions or subscribed topics change;
 //! the assignment epoch is that of the target assignment, which follows it; each member has the epoch of what it was
 //! told last. `heartbeat` and `leave` hold the changes, `subscription` what members want, `target` and `assignors` what
-//! they should have, `reconcile` how they get there.
+//! they should have, `reconcile` how they get there. `classic_member` is for members that speak the classic protocol, which
+//! a group may have while it changes from one protocol to the other (`migration`).
 
 mod assignors;
 mod changes;
+mod classic_member;
+mod embedded;
 mod heartbeat;
 mod leave;
 mod member;
+mod migration;
 mod reconcile;
 mod settings;
 mod subscription;
@@ -24,6 +28,7 @@ use super::{CommitOffsets, Committer, GroupError};
 use crate::codec::{DecodeError, Reader, Writer};
 
 pub use assignors::Assignor;
+pub use classic_member::{JoinConsumerGroup, JoinedConsumerGroup};
 pub use heartbeat::{ConsumerGroupHeartbeat, HeartbeatAnswer, RebalanceTimer};
 pub use leave::{LeavingMember, RemoveConsumerMembers};
 pub use member::{ClassicMembership, ConsumerMember, MemberState, OwnedPartitions};

@@ -49,7 +49,7 @@ impl ConsumerGroupSettings {
     }
 }
 
-fn read_flag(r: &mut Reader<'_>, field: &'static str) -> Result<bool, DecodeError> {
+pub(super) fn read_flag(r: &mut Reader<'_>, field: &'static str) -> Result<bool, DecodeError> {
     match r.u8(field)? {
         0 => Ok(false),
         1 => Ok(true),
