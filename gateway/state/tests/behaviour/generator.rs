@@ -50,6 +50,7 @@ fn change() -> impl Strategy<Value = Change> {
         8 => consumer_groups::heartbeat()
             .prop_map(|heartbeat| Change::ConsumerGroupHeartbeat(Box::new(heartbeat))),
         1 => consumer_groups::removal().prop_map(Change::RemoveConsumerMembers),
+        2 => consumer_groups::classic_join().prop_map(|join| Change::JoinConsumerGroup(Box::new(join))),
         1 => option::of((any::<u64>(), any::<u64>()))
             .prop_map(|known| known.map(|(position, hash)| HashAt { position, hash }))
             .prop_map(|known| Change::CheckHash(CheckHash { known })),

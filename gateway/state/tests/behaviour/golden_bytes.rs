@@ -4,9 +4,10 @@
 use std::fmt::Write as _;
 
 use chronik_state::{
-    AlterConfigs, AppendedBatch, Assignor, Change, CheckHash, ConfigChange, ConfigResource, Configs,
-    ConsumerGroupHeartbeat, CreatePartitions, CreateTopic, Entry, HashAt, LeavingMember, RegexMatches,
-    RemoveConsumerMembers, State, TopicLimits,
+    AlterConfigs, AppendedBatch, Assignor, Change, CheckHash, ClassicMembership, ConfigChange,
+    ConfigResource, Configs, ConsumerGroupHeartbeat, CreatePartitions, CreateTopic, Entry, HashAt,
+    JoinConsumerGroup, LeavingMember, MemberProtocol, RegexMatches, RemoveConsumerMembers, State,
+    TopicLimits,
 };
 use chronik_types::{
     ClusterId, GroupId, GroupInstanceId, MemberEpoch, MemberId, NodeId, Offset, TimestampMs,
@@ -92,6 +93,22 @@ fn heartbeat() -> ConsumerGroupHeartbeat {
     }
 }
 
+fn classic_join() -> JoinConsumerGroup {
+    let protocol = MemberProtocol { name: "range".into(), metadata: vec![0, 1].into() };
+    JoinConsumerGroup {
+        group_id: GroupId::new("g"),
+        member_id: MemberId::new("m"),
+        is_new: true,
+        instance_id: Some(GroupInstanceId::new("i")),
+        rebalance_timeout_ms: 60_000,
+        protocol_type: "consumer".into(),
+        classic: ClassicMembership { session_timeout_ms: 10_000, protocols: vec![protocol].into() },
+        client_id: "client".into(),
+        client_host: "/127.0.0.1".into(),
+        settings: SETTINGS,
+    }
+}
+
 fn consumer_group_goldens() -> Vec<(Change, &'static str)> {
     let leaving = |member: &str, instance: Option<&str>, epoch: Option<i32>| LeavingMember {
         member_id: MemberId::new(member),
@@ -109,6 +126,7 @@ fn consumer_group_goldens() -> Vec<(Change, &'static str)> {
         (Change::ConsumerGroupHeartbeat(Box::new(heartbeat())), CONSUMER_GROUP_HEARTBEAT),
         (Change::ConsumerGroupHeartbeat(Box::new(quiet)), QUIET_CONSUMER_GROUP_HEARTBEAT),
         (Change::RemoveConsumerMembers(remove), REMOVE_CONSUMER_MEMBERS),
+        (Change::JoinConsumerGroup(Box::new(classic_join())), JOIN_CONSUMER_GROUP),
     ]
 }
 
@@ -210,6 +228,15 @@ const QUIET_CONSUMER_GROUP_HEARTBEAT: &str = "
 const REMOVE_CONSUMER_MEMBERS: &str = "
     01150605040302010000010000006702000000010000006d0001030000000000
     0000010100000069000a000000000000000001010a000000
+";
+const JOIN_CONSUMER_GROUP: &str = "
+    01160605040302010000010000006701000000
+    6d01010100000069
+    60ea000008000000636f6e73756d6572
+    102700000100000005000000
+    72616e6765020000000001
+    06000000636c69656e740a0000002f3132372e302e302e31
+    0a000000000000000001010a000000
 ";
 const CONSUMER_GROUP_CHECKPOINT: &str = "
     43484b53544154450200ce010000000000000180000000000000000000000000

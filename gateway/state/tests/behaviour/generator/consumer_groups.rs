@@ -1,8 +1,8 @@
 //! Random entries of consumer groups: two groups, three members, one of them static now and then.
 
 use chronik_state::{
-    Assignor, ConsumerGroupHeartbeat, ConsumerGroupSettings, LeavingMember, RegexMatches,
-    RemoveConsumerMembers,
+    Assignor, ClassicMembership, ConsumerGroupHeartbeat, ConsumerGroupSettings, JoinConsumerGroup,
+    LeavingMember, MemberProtocol, RegexMatches, RemoveConsumerMembers,
 };
 use chronik_types::{GroupId, GroupInstanceId, MemberEpoch, MemberId};
 use proptest::collection::{btree_set, vec};
@@ -46,6 +46,30 @@ pub(super) fn removal() -> impl Strategy<Value = RemoveConsumerMembers> {
         .prop_map(|(member_id, instance_id, if_epoch)| LeavingMember { member_id, instance_id, if_epoch });
     (group_id(), vec(leaving, 0..3), settings())
         .prop_map(|(group_id, members, settings)| RemoveConsumerMembers { group_id, members, settings })
+}
+
+pub(super) fn classic_join() -> impl Strategy<Value = JoinConsumerGroup> {
+    // Version 0 of a subscription to `c`, and none.
+    let metadata = prop_oneof![
+        9 => Just(vec![0, 0, 0, 0, 0, 1, 0, 1, b'c', 0xff, 0xff, 0xff, 0xff]),
+        1 => Just(vec![0, 0]),
+    ];
+    let protocol = (prop_oneof![Just("range"), Just("sticky")], metadata)
+        .prop_map(|(name, metadata)| MemberProtocol { name: name.into(), metadata: metadata.into() });
+    (group_id(), member_id(), any::<bool>(), instance_id(), vec(protocol, 0..3), settings()).prop_map(
+        |(group_id, member_id, is_new, instance_id, protocols, settings)| JoinConsumerGroup {
+            group_id,
+            member_id,
+            is_new,
+            instance_id,
+            rebalance_timeout_ms: 10,
+            protocol_type: "consumer".into(),
+            classic: ClassicMembership { session_timeout_ms: 10, protocols: protocols.into() },
+            client_id: "c".into(),
+            client_host: "/h".into(),
+            settings,
+        },
+    )
 }
 
 fn group_id() -> impl Strategy<Value = GroupId> {
