@@ -1,18 +1,23 @@
-//! Writing responses: the pieces of all that are ready go out in one vectored write, without being joined.
+//! Writing responses: the pieces of all that are ready go out in one vectored write, without being joined. After so many
+//! bytes the other connections have their turn, whatever the client would still take: its answers may be very large.
 
 use std::collections::VecDeque;
 use std::io::{self, IoSlice};
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::task::{Context, Poll, ready};
 
 use bytes::{Buf, Bytes};
 use chronik_policy::{Answer, Reservation};
 use tokio::io::AsyncWrite;
+use tokio::task::yield_now;
 
 /// Pieces in one write when there are few, which is the common case.
 const FEW: usize = 32;
 /// Pieces in one write at most: the limit of the system (`IOV_MAX`).
 const MOST: usize = 1024;
+
+/// Bytes that go out before others have their turn: about a tenth of a millisecond.
+const TURN: usize = 256 * 1024;
 
 /// Responses on their way out.
 #[derive(Debug, Default)]
@@ -43,7 +48,8 @@ impl ResponseWriter {
         }
     }
 
-    /// Writes until all is out or the connection takes no more. Returns how much went out when it is not all.
+    /// Writes until all is out, the connection takes no more, or the turn is over. `sent` tells how much went out also when
+    /// it is not all.
     pub(super) fn poll_flush<W>(
         &mut self,
         io: &mut W,
@@ -54,6 +60,10 @@ impl ResponseWriter {
         W: AsyncWrite + Unpin,
     {
         while !self.pieces.is_empty() {
+            if *sent >= TURN {
+                // Has the task polled again once the others that are ready have been.
+                return pin!(yield_now()).poll(cx).map(Ok);
+            }
             let written = if self.pieces.len() <= FEW {
                 ready!(self.poll_write::<W, FEW>(io, cx))?
             } else {
@@ -79,8 +89,14 @@ impl ResponseWriter {
     {
         let mut slices = [IoSlice::new(&[]); N];
         let mut count = 0;
+        let mut left = TURN;
         for (slice, piece) in slices.iter_mut().zip(&self.pieces) {
+            if left == 0 {
+                break;
+            }
+            let piece = piece.get(..left).unwrap_or(piece);
             *slice = IoSlice::new(piece);
+            left -= piece.len();
             count += 1;
         }
         Pin::new(io).poll_write_vectored(cx, slices.get(..count).unwrap_or(&[]))
@@ -100,5 +116,37 @@ impl ResponseWriter {
             written -= first.len();
             self.pieces.pop_front();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+
+    use chronik_types::ErrorCode;
+    use chronik_wire::response::encode_response;
+    use kafka_protocol::messages::ApiVersionsResponse;
+    use kafka_protocol::messages::api_versions_response::ApiVersion;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn others_have_their_turn_before_a_large_answer_has_left() {
+        let response = ApiVersionsResponse::default().with_api_keys(vec![ApiVersion::default(); 200_000]);
+        let segments = encode_response(0, 0, 1, &response).unwrap();
+        let mut writer = ResponseWriter::default();
+        writer.push(Answer::new(segments, ErrorCode::None));
+        let whole = writer.unsent();
+        let mut turns = Vec::new();
+        poll_fn(|cx| {
+            let mut sent = 0;
+            let flushed = writer.poll_flush(&mut tokio::io::sink(), cx, &mut sent);
+            turns.push(sent);
+            flushed
+        })
+        .await
+        .unwrap();
+        assert_eq!(turns.iter().sum::<usize>(), whole);
+        assert!(turns.len() > 4 && turns.iter().all(|sent| *sent <= TURN), "{turns:?}");
     }
 }
