@@ -6,9 +6,8 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use chronik_sol::{Cores, monotonic_seconds};
-use rustix::thread::{sched_getaffinity, sched_setaffinity};
 
-use super::process::core_set;
+use super::process;
 use super::side::Side;
 use crate::{BenchError, Report};
 
@@ -36,17 +35,14 @@ impl Generator {
         }
         command.arg("--json-output").arg(&files[0]).args(load);
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(err);
-        // A child runs where the thread that starts it runs.
-        let refused = |errno: rustix::io::Errno| BenchError::System {
-            what: "cannot choose the client's core".to_owned(),
-            source: errno.into(),
-        };
-        let before = sched_getaffinity(None).map_err(refused)?;
-        sched_setaffinity(None, &core_set(cores.client)).map_err(refused)?;
-        let spawned = command.spawn();
-        sched_setaffinity(None, &before).map_err(refused)?;
-        let child = spawned.map_err(BenchError::system("cannot start the load generator"))?;
+        let child = process::spawn_on(cores.client, &mut command, "the load generator")?;
         Ok(Self { child, files, deadline: monotonic_seconds() + LIMIT_SECONDS })
+    }
+
+    /// Lets other generators on its core go first, so that they measure the server and not this one.
+    pub(crate) fn give_way(self) -> Result<Self, BenchError> {
+        process::give_way(self.child.id())?;
+        Ok(self)
     }
 
     /// Waits for its end.

@@ -105,7 +105,7 @@ impl Ended {
     /// Starts it in its directory, and returns when its port is open.
     pub(crate) fn start_again(mut self, args: &CompareArgs, more: &[&str]) -> Result<Ours, BenchError> {
         let mut command = command(args, self.class, more, self.ports, &self.dir)?;
-        let child = command.spawn().map_err(BenchError::system("cannot start the gateway"))?;
+        let child = process::spawn_on(args.cores().server, &mut command, "the gateway")?;
         let guard = Some(Guard::ends(child.id(), &self.dir)?);
         let dir = std::mem::take(&mut self.dir);
         let mut ours = Ours { child, guard, ports: self.ports, dir, class: self.class };

@@ -3,8 +3,10 @@
 use std::fs;
 use std::io;
 
-use rustix::process::{Pid, Signal, kill_process};
-use rustix::thread::{CpuSet, sched_setaffinity};
+use std::process::{Child, Command};
+
+use rustix::process::{Pid, Signal, kill_process, setpriority_process};
+use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 
 use crate::BenchError;
 
@@ -43,6 +45,31 @@ pub(crate) fn core_set(core: Option<usize>) -> CpuSet {
     }
     set
 }
+
+/// Starts a program that runs on this core from its first moment, and so sees how many it has.
+pub(crate) fn spawn_on(core: Option<usize>, command: &mut Command, what: &str) -> Result<Child, BenchError> {
+    // A child runs where the thread that starts it runs.
+    let refused = |errno: rustix::io::Errno| BenchError::System {
+        what: "cannot choose the core of a program".to_owned(),
+        source: errno.into(),
+    };
+    let before = sched_getaffinity(None).map_err(refused)?;
+    sched_setaffinity(None, &core_set(core)).map_err(refused)?;
+    let spawned = command.spawn();
+    sched_setaffinity(None, &before).map_err(refused)?;
+    spawned.map_err(BenchError::system(format!("cannot start {what}")))
+}
+
+/// Lets all others on its core go before a process with one thread.
+pub(crate) fn give_way(pid: u32) -> Result<(), BenchError> {
+    let process = i32::try_from(pid).ok().and_then(Pid::from_raw);
+    setpriority_process(process, LEAST_PRIORITY).map_err(|errno| BenchError::System {
+        what: format!("cannot lower the priority of process {pid}"),
+        source: errno.into(),
+    })
+}
+
+const LEAST_PRIORITY: i32 = 19;
 
 /// Sends a signal.
 pub(crate) fn signal(pid: u32, signal: Signal) -> Result<(), BenchError> {

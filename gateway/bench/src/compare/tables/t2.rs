@@ -59,8 +59,8 @@ pub(crate) fn measure(contest: &mut Contest<'_>) -> Result<Table, BenchError> {
         ],
         notes: vec![format!(
             "16 partitions. tail: 64 MiB, just written; old: {} GiB, read round and round; cold: the same, {}. \
-             Limit: the null broker that sends. Producers send 10,000 records of 1 KiB a second; p50 and p99 of \
-             reads are those of fetches.",
+             Limit: the null broker that sends. Producers send 10,000 records of 1 KiB a second, and go before the \
+             consumer on the client's core; p50 and p99 of reads are those of fetches.",
             contest.args.old_gib,
             if can_drop_caches() {
                 "with an empty page cache at first"
@@ -158,7 +158,7 @@ fn produce(
                 drop_caches();
                 let mut read = words("--mode consume --repeat --connections 1 --concurrency 1 --warmup 0");
                 read.extend(words(&format!("--duration {seconds} --topic {topic}")));
-                Some(Generator::start(side, &read, contest.cores, &contest.dir)?)
+                Some(Generator::start(side, &read, contest.cores, &contest.dir)?.give_way()?)
             }
         };
         let mut load = load.clone();
