@@ -6,6 +6,7 @@
 mod checker;
 mod content;
 mod cycle;
+mod history;
 mod plan;
 mod producer;
 mod reader;
