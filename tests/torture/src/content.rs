@@ -129,7 +129,7 @@ impl Expected {
 }
 
 /// A number that looks drawn at random and depends on nothing but its arguments.
-fn mix(seed: u64, producer: u32, key: Key, number: u64) -> u64 {
+pub(crate) fn mix(seed: u64, producer: u32, key: Key, number: u64) -> u64 {
     let mut state = seed ^ (u64::from(producer) << 48) ^ (u64::try_from(key).unwrap_or(0) << 32) ^ number;
     for _ in 0..2 {
         state = state.wrapping_add(0x9E37_79B9_7F4A_7C15);

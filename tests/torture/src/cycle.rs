@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use chronik_harness::{ClientError, Connection, Gateway, GatewayError, GatewayOptions, pause, wait_until};
+use chronik_harness::{ClientError, Connection, GatewayError, pause, wait_until};
 use chronik_types::Entropy;
 use kafka_protocol::messages::create_topics_request::{CreatableTopic, CreatableTopicConfig};
 use kafka_protocol::messages::{CreateTopicsRequest, TopicName};
@@ -12,7 +12,9 @@ use crate::checker::Checker;
 use crate::plan::{CyclePlan, Ending, KEYS, ProducerPlan, TOPICS};
 use crate::producer::Producer;
 use crate::reader::{TIMEOUT, delete_records, read_back, watermarks};
+use crate::server::{Server, ServerPlan};
 use crate::shared::Shared;
+use crate::stage::Stage;
 
 const CREATE_TOPICS_VERSION: i16 = 5;
 const START_LIMIT: Duration = Duration::from_secs(60);
@@ -35,7 +37,8 @@ pub(crate) enum CycleError {
 /// What is the same in every cycle.
 pub(crate) struct Run {
     pub(crate) seed: u64,
-    pub(crate) gateway: GatewayOptions,
+    pub(crate) server: ServerPlan,
+    /// Of the workload of single records; none when it is not run.
     pub(crate) producers: Vec<ProducerPlan>,
 }
 
@@ -52,9 +55,9 @@ impl Run {
     /// # Errors
     /// When the gateway does not start or refuses a topic.
     pub(crate) fn create_topics(&self) -> Result<(), CycleError> {
-        let mut gateway = Gateway::spawn(&self.gateway)?;
-        gateway.wait_ready(START_LIMIT)?;
-        let mut connection = Connection::open(gateway.address(), TIMEOUT)?;
+        let mut server = Server::spawn(&self.server)?;
+        server.wait_ready(START_LIMIT)?;
+        let mut connection = Connection::open(server.address(), TIMEOUT)?;
         let config = |name: &'static str, value: &'static str| {
             CreatableTopicConfig::default()
                 .with_name(StrBytes::from_static_str(name))
@@ -71,7 +74,7 @@ impl Run {
         let answer = connection.call(CREATE_TOPICS_VERSION, &request)?;
         match answer.topics.iter().find(|topic| topic.error_code != 0) {
             Some(topic) => Err(CycleError::Topic { topic: topic.name.0.to_string(), code: topic.error_code }),
-            None => Ok(gateway.kill()?),
+            None => Ok(server.kill()?),
         }
     }
 
@@ -84,22 +87,26 @@ impl Run {
         plan: &CyclePlan,
         producers: &mut [Producer],
         checker: Checker,
+        stage: &Stage,
     ) -> Result<Outcome, CycleError> {
         let shared = Shared::new(checker);
-        let mut gateway = Gateway::spawn(&self.gateway)?;
-        let address = gateway.address();
+        let mut server = Server::spawn(&self.server)?;
+        stage.broker_starts();
+        let address = server.address();
         let ended = std::thread::scope(|scope| {
             for producer in producers {
                 let shared = &shared;
                 scope.spawn(move || producer.run(address, shared, plan));
             }
-            scope.spawn(|| self.read(address, &shared, plan));
-            let ended = end(&mut gateway, plan.ending, &shared);
+            if !self.producers.is_empty() {
+                scope.spawn(|| self.read(address, &shared, plan));
+            }
+            let ended = end(&mut server, plan.ending, &shared, stage);
             // Whatever happened, the threads must see it.
             shared.end();
             ended
         });
-        let first_ack = shared.first_ack();
+        let first_ack = shared.first_ack().into_iter().chain(stage.first_ack()).min();
         let (mut checker, mut problems) = shared.into_parts();
         checker.judge();
         if let Err(error) = ended {
@@ -147,14 +154,14 @@ impl Run {
     /// When it does not start, or a read fails.
     pub(crate) fn final_reads(&self, checker: Checker) -> Result<Outcome, CycleError> {
         let shared = Shared::new(checker);
-        let mut gateway = Gateway::spawn(&self.gateway)?;
-        gateway.wait_ready(START_LIMIT)?;
-        let mut connection = Connection::open(gateway.address(), TIMEOUT)?;
+        let mut server = Server::spawn(&self.server)?;
+        server.wait_ready(START_LIMIT)?;
+        let mut connection = Connection::open(server.address(), TIMEOUT)?;
         let found = watermarks(&mut connection, &shared)?;
         let cursors = (0..KEYS).map(|key| shared.checker.lock().next_offset(key)).collect();
         read_back(&mut connection, &shared, &self.producers, self.seed, cursors, &found.ends)?;
         read_back(&mut connection, &shared, &self.producers, self.seed, found.starts, &found.ends)?;
-        let ended = end(&mut gateway, Ending::Terminate(Duration::ZERO), &shared);
+        let ended = stop(&mut server, &shared);
         let (checker, mut problems) = shared.into_parts();
         if let Err(error) = ended {
             problems.push(error.to_string());
@@ -163,29 +170,27 @@ impl Run {
     }
 }
 
-/// Ends the gateway as planned.
-fn end(gateway: &mut Gateway, ending: Ending, shared: &Shared) -> Result<(), GatewayError> {
-    match ending {
-        Ending::KillAtStart(after) => {
-            pause(after);
-            shared.end();
-            gateway.kill()
-        }
-        Ending::Kill(after) => {
-            gateway.wait_ready(START_LIMIT)?;
-            pause(after);
-            shared.end();
-            gateway.kill()
-        }
-        Ending::Terminate(after) => {
-            gateway.wait_ready(START_LIMIT)?;
-            pause(after);
-            shared.end();
-            let status = gateway.terminate(STOP_LIMIT)?;
-            if !status.success() {
-                shared.problem(format!("SIGTERM: the gateway ended with {status}"));
-            }
-            Ok(())
-        }
+/// Ends the server as planned.
+fn end(server: &mut Server, ending: Ending, shared: &Shared, stage: &Stage) -> Result<(), GatewayError> {
+    let (Ending::KillAtStart(after) | Ending::Kill(after) | Ending::Terminate(after)) = ending;
+    if !matches!(ending, Ending::KillAtStart(_)) {
+        server.wait_ready(START_LIMIT)?;
     }
+    pause(after);
+    shared.end();
+    stage.broker_ends();
+    let ended = match ending {
+        Ending::KillAtStart(_) | Ending::Kill(_) => server.kill(),
+        Ending::Terminate(_) => stop(server, shared),
+    };
+    stage.broker_ends();
+    ended
+}
+
+/// Stops the server as its operator does.
+pub(crate) fn stop(server: &mut Server, shared: &Shared) -> Result<(), GatewayError> {
+    if let Some(status) = server.terminate(STOP_LIMIT)?.filter(|status| !status.success()) {
+        shared.problem(format!("SIGTERM: the gateway ended with {status}"));
+    }
+    Ok(())
 }

@@ -1,19 +1,27 @@
 //! `chronik-torture`: kills the gateway at random moments under real load and checks that nothing acknowledged is lost.
 //!
-//! Plain and idempotent producers write to three topics while a reader checks what earlier cycles left; each cycle ends
-//! with SIGKILL or SIGTERM at a moment drawn from the seed. `checker` says what counts as wrong, `plan` what is done.
+//! Each cycle ends with SIGKILL or SIGTERM at a moment drawn from the seed. Meanwhile plain and idempotent producers
+//! write to three topics while a reader checks what earlier cycles left (`producer`, `reader`, judged by `checker`); and
+//! for an *era* of cycles at a time, transactions, groups, and consume-transform-produce run on topics of their own
+//! (`workloads`, judged by `history` and `judges`). `plan` says what is done when.
 
 mod checker;
+mod client;
 mod content;
 mod cycle;
+mod era;
 mod history;
+mod judges;
 mod plan;
 mod producer;
 mod reader;
 mod report;
+mod server;
 mod shared;
+mod stage;
+mod workloads;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use chronik_harness::{GatewayOptions, free_ports};
@@ -24,6 +32,8 @@ use crate::cycle::{CycleError, Run};
 use crate::plan::KEYS;
 use crate::producer::Producer;
 use crate::report::Report;
+use crate::server::ServerPlan;
+use crate::workloads::Workload;
 
 /// Kills the gateway at random moments under load and checks that nothing acknowledged is lost, duplicated or changed.
 #[derive(Debug, Parser)]
@@ -41,6 +51,12 @@ struct Arguments {
     /// Where to keep the data; a temporary directory when absent. Kept when something is wrong.
     #[arg(long)]
     data: Option<PathBuf>,
+    /// What to torture it with; everything when absent.
+    #[arg(long, value_enum)]
+    workload: Vec<Workload>,
+    /// Torture Apache Kafka instead, as `tests/lib/kafka-peer` starts it.
+    #[arg(long)]
+    kafka: bool,
     /// Further settings of the gateway, as in `storage.wal.durability=os`.
     #[arg(long)]
     set: Vec<String>,
@@ -65,34 +81,60 @@ fn run(arguments: &Arguments) -> Result<Report, CycleError> {
     let scratch = tempfile::tempdir()?;
     let root = arguments.data.clone().unwrap_or_else(|| scratch.path().to_owned());
     std::fs::create_dir_all(&root)?;
+    let chosen =
+        if arguments.workload.is_empty() { Workload::ALL.to_vec() } else { arguments.workload.clone() };
+    let (records, others): (Vec<_>, Vec<_>) =
+        chosen.into_iter().partition(|workload| *workload == Workload::Records);
+    let producers = if records.is_empty() { Vec::new() } else { plan::producers() };
+    let run = Run { seed: arguments.seed, server: server(arguments, &root)?, producers };
+    let mut producers: Vec<Producer> =
+        run.producers.iter().map(|plan| Producer::new(plan.clone(), arguments.seed)).collect();
+    let mut report = Report::new(arguments.seed);
+    if !records.is_empty() {
+        run.create_topics()?;
+    }
+    let mut checker = Checker::new(KEYS);
+    let mut number = 0;
+    while number < arguments.cycles && report.is_clean() {
+        let cycles = number..arguments.cycles.min(number + era::CYCLES);
+        number = cycles.end;
+        checker = era::run(&run, &others, cycles, &mut producers, checker, &mut report)?;
+    }
+    if !records.is_empty() {
+        let last = run.final_reads(checker)?;
+        report.end(last);
+    }
+    if !report.is_clean() {
+        report.keep(scratch, &root);
+    }
+    Ok(report)
+}
+
+fn server(arguments: &Arguments, root: &Path) -> Result<ServerPlan, CycleError> {
     let [kafka_port, admin_port] = free_ports()?;
-    let gateway = GatewayOptions {
+    if arguments.kafka {
+        let program = PathBuf::from("tests/lib/kafka-peer");
+        return Ok(ServerPlan::Kafka { program, port: kafka_port, directory: root.join("kafka") });
+    }
+    // Small segments, so that rolling, checkpoints and trimming happen all the time; and sessions of the consumer
+    // protocol as short as those of classic groups, so that the place of a member that crashed is soon given away.
+    let mut set: Vec<String> = [
+        "storage.wal.segment_bytes=16MiB",
+        "groups.initial_rebalance_delay=0s",
+        "groups.consumer_min_session_timeout=6s",
+        "groups.consumer_session_timeout=6s",
+        "groups.consumer_min_heartbeat_interval=1s",
+        "groups.consumer_heartbeat_interval=1s",
+    ]
+    .map(str::to_owned)
+    .to_vec();
+    set.extend(arguments.set.iter().cloned());
+    Ok(ServerPlan::Gateway(GatewayOptions {
         binary: arguments.binary.clone(),
         data: root.join("data"),
         log: root.join("gateway.log"),
         kafka_port,
         admin_port,
-        // Small segments, so that rolling, checkpoints and trimming happen all the time.
-        set: [vec!["storage.wal.segment_bytes=16MiB".to_owned()], arguments.set.clone()].concat(),
-    };
-    let run = Run { seed: arguments.seed, gateway, producers: plan::producers() };
-    let mut producers: Vec<Producer> =
-        run.producers.iter().map(|plan| Producer::new(plan.clone(), arguments.seed)).collect();
-    let mut report = Report::new(arguments.seed);
-    run.create_topics()?;
-    let mut checker = Checker::new(KEYS);
-    for number in 0..arguments.cycles {
-        let outcome = run.cycle(&plan::cycle(arguments.seed, number), &mut producers, checker)?;
-        report.cycle(number, &outcome);
-        checker = outcome.checker;
-        if !report.is_clean() {
-            break;
-        }
-    }
-    let last = run.final_reads(checker)?;
-    report.end(last);
-    if !report.is_clean() {
-        report.keep(scratch, &root);
-    }
-    Ok(report)
+        set,
+    }))
 }

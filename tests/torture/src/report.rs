@@ -2,11 +2,13 @@
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "the report of a command is its output")]
 
 use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use tempfile::TempDir;
 
 use crate::cycle::{CycleError, Outcome};
+use crate::stage::Stage;
 
 /// Each progress line stands for this many cycles.
 const PROGRESS_CYCLES: u64 = 10;
@@ -19,13 +21,32 @@ pub(crate) struct Report {
     seed: u64,
     cycles: u64,
     acknowledged: u64,
+    operations: Operations,
     findings: Vec<String>,
     first_acks: Vec<Duration>,
 }
 
+/// What the workloads of operations did.
+#[derive(Debug, Default)]
+struct Operations {
+    records: u64,
+    committed: u64,
+    aborted: u64,
+    commits: u64,
+    rebalances: u64,
+    fenced: u64,
+}
+
 impl Report {
     pub(crate) fn new(seed: u64) -> Self {
-        Self { seed, cycles: 0, acknowledged: 0, findings: Vec::new(), first_acks: Vec::new() }
+        Self {
+            seed,
+            cycles: 0,
+            acknowledged: 0,
+            operations: Operations::default(),
+            findings: Vec::new(),
+            first_acks: Vec::new(),
+        }
     }
 
     /// Takes in a cycle.
@@ -42,6 +63,25 @@ impl Report {
         if self.cycles.is_multiple_of(PROGRESS_CYCLES) {
             println!("{} cycles, {} records acknowledged", self.cycles, self.acknowledged);
         }
+    }
+
+    /// Takes in what went wrong in the operation workloads up to this cycle.
+    pub(crate) fn problems(&mut self, number: u64, stage: &Stage) {
+        self.findings.extend(stage.take_problems().into_iter().map(|text| format!("cycle {number}: {text}")));
+    }
+
+    /// Takes in an era of the operation workloads.
+    pub(crate) fn era(&mut self, number: u64, stage: &Stage, findings: Vec<String>) {
+        let texts = findings.into_iter().chain(stage.take_problems());
+        self.findings.extend(texts.map(|text| format!("era {number}: {text}")));
+        let (counts, operations) = (&stage.counts, &mut self.operations);
+        let read = |count: &AtomicU64| count.load(Ordering::Relaxed);
+        operations.records += read(&counts.records);
+        operations.committed += read(&counts.committed);
+        operations.aborted += read(&counts.aborted);
+        operations.commits += read(&counts.commits);
+        operations.rebalances += read(&counts.rebalances);
+        operations.fenced += read(&counts.fenced);
     }
 
     /// Takes in the reads after the last cycle.
@@ -75,10 +115,16 @@ impl Report {
             first_acks.get(index).map_or_else(|| "-".to_owned(), |time| format!("{} ms", time.as_millis()))
         };
         println!(
-            "seed {}: {} cycles, {} records acknowledged, {} violations; start to first ack p50 {}, p99 {}",
+            "seed {}: {} cycles, {} records acknowledged, {} transactions committed, {} aborted, {} zombies fenced, \
+             {} offset commits, {} assignments, {} violations; start to first ack p50 {}, p99 {}",
             self.seed,
             self.cycles,
-            self.acknowledged,
+            self.acknowledged + self.operations.records,
+            self.operations.committed,
+            self.operations.aborted,
+            self.operations.fenced,
+            self.operations.commits,
+            self.operations.rebalances,
             self.findings.len(),
             quantile(50),
             quantile(99),

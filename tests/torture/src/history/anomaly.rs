@@ -7,10 +7,14 @@ use crate::checker::Key;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Anomaly {
     /// A value can be read whose operation surely did not happen.
-    #[error("G1a: key {key} offset {offset}: process {reader} read {value}, whose transaction by process {writer} failed")]
+    #[error(
+        "G1a: key {key} offset {offset}: process {reader} read {value}, whose transaction by process {writer} failed"
+    )]
     AbortedRead { key: Key, offset: i64, value: ValueId, writer: u64, reader: u64 },
     /// A transaction read its own value before it was committed.
-    #[error("precommitted-read: key {key} offset {offset}: process {process} read {value} in the transaction that sent it")]
+    #[error(
+        "precommitted-read: key {key} offset {offset}: process {process} read {value} in the transaction that sent it"
+    )]
     PrecommittedRead { key: Key, offset: i64, value: ValueId, process: u64 },
     /// A value can be read that nobody sent.
     #[error("unknown-value: key {key} offset {offset}: process {reader} read {value}, which nobody sent")]
@@ -25,7 +29,9 @@ pub(crate) enum Anomaly {
     #[error("{}nonmonotonic-send: key {key}: process {process} wrote offset {second} after {first}", prefix(*.inside))]
     NonmonotonicSend { inside: bool, key: Key, process: u64, first: i64, second: i64 },
     /// Later values of the key were read, this one never.
-    #[error("lost-write: key {key} offset {offset}: {value} of process {writer} was never read, and later values were")]
+    #[error(
+        "lost-write: key {key} offset {offset}: {value} of process {writer} was never read, and later values were"
+    )]
     LostWrite { key: Key, offset: i64, value: ValueId, writer: u64 },
     /// Never read at all, though everything was read in the end.
     #[error("unseen: key {key}: {value} of process {writer} was never read")]

@@ -75,7 +75,7 @@ impl Op {
     }
 
     /// Everything it read: key, offset, value.
-    fn reads(&self) -> impl Iterator<Item = (Key, i64, ValueId)> + '_ {
+    pub(crate) fn reads(&self) -> impl Iterator<Item = (Key, i64, ValueId)> + '_ {
         self.steps.iter().flat_map(|step| match step {
             Step::Poll(records) => records.iter().copied(),
             Step::Send { .. } => [].iter().copied(),

@@ -24,8 +24,10 @@ fn polls(op: &Op, index: &Index, polled: &mut Places, anomalies: &mut Vec<Anomal
     for (key, second, _) in op.reads() {
         let inside = within.insert(key, second);
         // A client that gave up a transaction goes back to where it began, so only what is ok has a successor.
-        let before =
-            polled.get(&(process, key)).copied().filter(|_| !op.subscribed && op.completion == Completion::Ok);
+        let before = polled
+            .get(&(process, key))
+            .copied()
+            .filter(|_| !op.subscribed && op.completion == Completion::Ok);
         let Some(first) = inside.or(before) else { continue };
         let inside = inside.is_some();
         match distance(index, key, first, second) {

@@ -66,9 +66,7 @@ fn finds_an_aborted_read_even_by_a_reader_that_gave_up() {
 #[test]
 fn finds_a_transaction_that_read_what_it_wrote() {
     let mut story = Story::default();
-    story
-        .op(1, Ok, vec![send(0, 10, 0), poll(&[(0, 0, 10)])])
-        .op(2, Ok, vec![poll(&[(0, 0, 10)])]);
+    story.op(1, Ok, vec![send(0, 10, 0), poll(&[(0, 0, 10)])]).op(2, Ok, vec![poll(&[(0, 0, 10)])]);
     assert_eq!(story.found(), [Anomaly::PrecommittedRead { key: 0, offset: 0, value: 10, process: 1 }]);
 }
 
@@ -81,11 +79,11 @@ fn finds_a_value_that_nobody_sent() {
 
 fn three_values() -> Story {
     let mut story = Story::default();
-    story
-        .op(1, Ok, vec![send(0, 10, 0)])
-        .op(1, Ok, vec![send(0, 11, 2)])
-        .op(1, Ok, vec![send(0, 12, 4)])
-        .op(2, Ok, vec![poll(&[(0, 0, 10), (0, 2, 11), (0, 4, 12)])]);
+    story.op(1, Ok, vec![send(0, 10, 0)]).op(1, Ok, vec![send(0, 11, 2)]).op(1, Ok, vec![send(0, 12, 4)]).op(
+        2,
+        Ok,
+        vec![poll(&[(0, 0, 10), (0, 2, 11), (0, 4, 12)])],
+    );
     story
 }
 
@@ -136,10 +134,11 @@ fn lets_members_of_a_group_skip_and_repeat_between_polls() {
 #[test]
 fn lets_a_client_go_back_after_a_transaction_that_it_gave_up() {
     let mut story = three_values();
-    story
-        .op(3, Ok, vec![poll(&[(0, 0, 10)])])
-        .op(3, Fail, vec![poll(&[(0, 2, 11)])])
-        .op(3, Ok, vec![poll(&[(0, 2, 11)])]);
+    story.op(3, Ok, vec![poll(&[(0, 0, 10)])]).op(3, Fail, vec![poll(&[(0, 2, 11)])]).op(
+        3,
+        Ok,
+        vec![poll(&[(0, 2, 11)])],
+    );
     assert_eq!(story.found(), []);
 }
 
@@ -159,20 +158,22 @@ fn finds_sends_that_landed_in_the_wrong_order() {
 #[test]
 fn finds_a_lost_write() {
     let mut story = Story::default();
-    story
-        .op(1, Ok, vec![send(0, 10, 0)])
-        .op(1, Ok, vec![send(0, 11, 1)])
-        .op(2, Ok, vec![poll(&[(0, 1, 11)])]);
+    story.op(1, Ok, vec![send(0, 10, 0)]).op(1, Ok, vec![send(0, 11, 1)]).op(
+        2,
+        Ok,
+        vec![poll(&[(0, 1, 11)])],
+    );
     assert_eq!(story.found(), [Anomaly::LostWrite { key: 0, offset: 0, value: 10, writer: 1 }]);
 }
 
 #[test]
 fn finds_half_a_transaction() {
     let mut story = Story::default();
-    story
-        .op(1, Ok, vec![send(1, 9, 5)])
-        .op(3, Info, vec![send(0, 30, 0), send(1, 31, 2)])
-        .op(2, Ok, vec![poll(&[(0, 0, 30), (1, 5, 9)])]);
+    story.op(1, Ok, vec![send(1, 9, 5)]).op(3, Info, vec![send(0, 30, 0), send(1, 31, 2)]).op(
+        2,
+        Ok,
+        vec![poll(&[(0, 0, 30), (1, 5, 9)])],
+    );
     assert_eq!(story.found(), [Anomaly::LostWrite { key: 1, offset: 2, value: 31, writer: 3 }]);
 }
 
@@ -182,10 +183,7 @@ fn finds_an_acknowledged_value_that_never_came() {
     story.op(1, Ok, vec![send(0, 10, 0), unanswered(1, 11)]).op(2, Ok, vec![poll(&[])]);
     assert_eq!(
         story.found(),
-        [
-            Anomaly::Unseen { key: 0, value: 10, writer: 1 },
-            Anomaly::Unseen { key: 1, value: 11, writer: 1 }
-        ]
+        [Anomaly::Unseen { key: 0, value: 10, writer: 1 }, Anomaly::Unseen { key: 1, value: 11, writer: 1 }]
     );
 }
 
@@ -199,19 +197,22 @@ fn finds_a_duplicate() {
 #[test]
 fn finds_an_offset_with_two_values() {
     let mut story = Story::default();
-    story
-        .op(1, Info, vec![unanswered(0, 10), unanswered(0, 11)])
-        .op(2, Ok, vec![poll(&[(0, 0, 10)])])
-        .op(3, Ok, vec![poll(&[(0, 0, 11)])]);
+    story.op(1, Info, vec![unanswered(0, 10), unanswered(0, 11)]).op(2, Ok, vec![poll(&[(0, 0, 10)])]).op(
+        3,
+        Ok,
+        vec![poll(&[(0, 0, 11)])],
+    );
     assert_eq!(story.found(), [Anomaly::InconsistentOffsets { key: 0, offset: 0, one: 10, other: 11 }]);
 }
 
 #[test]
 fn finds_transactions_that_read_each_other() {
     let mut story = Story::default();
-    story
-        .op(1, Ok, vec![send(0, 10, 0), poll(&[(1, 0, 20)])])
-        .op(2, Ok, vec![send(1, 20, 0), poll(&[(0, 0, 10)])]);
+    story.op(1, Ok, vec![send(0, 10, 0), poll(&[(1, 0, 20)])]).op(
+        2,
+        Ok,
+        vec![send(1, 20, 0), poll(&[(0, 0, 10)])],
+    );
     // They overlap, so time has nothing to say.
     story.ops[0].ended = story.ops[1].ended + 1;
     assert_eq!(story.found(), [Anomaly::Cycle { realtime: false, processes: vec![1, 2] }]);
@@ -228,9 +229,10 @@ fn finds_a_read_of_what_was_written_later() {
 fn allows_circles_of_writes() {
     let mut story = Story::default();
     // Each transaction comes first in one key and second in the other.
-    story
-        .op(1, Ok, vec![send(0, 10, 0), send(1, 11, 1)])
-        .op(2, Ok, vec![send(0, 20, 1), send(1, 21, 0)])
-        .op(3, Ok, vec![poll(&[(0, 0, 10), (0, 1, 20), (1, 0, 21), (1, 1, 11)])]);
+    story.op(1, Ok, vec![send(0, 10, 0), send(1, 11, 1)]).op(2, Ok, vec![send(0, 20, 1), send(1, 21, 0)]).op(
+        3,
+        Ok,
+        vec![poll(&[(0, 0, 10), (0, 1, 20), (1, 0, 21), (1, 1, 11)])],
+    );
     assert_eq!(story.found(), []);
 }

@@ -1,0 +1,115 @@
+//! Groups: one of each protocol reads what plain producers write to one topic.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::ScopedJoinHandle;
+use std::time::Duration;
+
+use chronik_harness::pause;
+
+use super::group_log::GroupLog;
+use super::group_members::Seat;
+use super::joined;
+use super::last_reads::{last_poll, read_all};
+use super::txn_readers::plain;
+use crate::client::{
+    Committed, Committer, Link, Topic, create_topics, delete_topics, ends, fetch_offsets, topic_id,
+};
+use crate::history::{Op, judge};
+use crate::stage::{Over, Stage};
+
+const PARTITIONS: i32 = 8;
+const PRODUCERS: u64 = 2;
+const SEATS: u64 = 4;
+const CLASSIC: &str = "torture-classic";
+const CONSUMER: &str = "torture-consumer";
+/// Process of the reads at the end.
+const LAST: u64 = 999_000_000;
+/// How long groups may take to read the rest: sessions of members that crashed have to end first.
+const DRAIN_LIMIT: Duration = Duration::from_secs(60);
+
+/// Runs one era.
+pub(crate) fn run_era(stage: &Stage, era: u64) -> Result<Vec<String>, Over> {
+    let topic = Topic::new(format!("torture-groups-{era}"), PARTITIONS);
+    let mut link = Link::new(stage, "groups".to_owned());
+    create_topics(&mut link, &[&topic])?;
+    let id = topic_id(&mut link, &topic)?.unwrap_or_default();
+    let stop = AtomicBool::new(false);
+    let seat = |group, number| Seat { stage, era, topic: &topic, topic_id: id, group, number, stop: &stop };
+    let (mut ops, classic, consumer, mut findings) = std::thread::scope(|scope| {
+        let producers: Vec<_> = (0..PRODUCERS)
+            .map(|number| {
+                let topic = &topic;
+                scope.spawn(move || plain(stage, era, topic, 10 + number, 20))
+            })
+            .collect();
+        let classic: Vec<_> =
+            (0..SEATS).map(|number| scope.spawn(move || seat(CLASSIC, 400 + number).classic())).collect();
+        let consumer: Vec<_> =
+            (0..SEATS).map(|number| scope.spawn(move || seat(CONSUMER, 500 + number).consumer())).collect();
+        let mut ops: Vec<Op> = Vec::new();
+        for producer in producers {
+            ops.extend(joined(stage, producer)?);
+        }
+        let mut findings = Vec::new();
+        for group in [CLASSIC, CONSUMER] {
+            findings.extend(wait_drained(&mut link, group, &topic)?);
+        }
+        stop.store(true, Ordering::SeqCst);
+        Ok((ops, merged(stage, classic)?, merged(stage, consumer)?, findings))
+    })?;
+    let (reads, differences) = read_all(&mut link, &topic)?;
+    findings.extend(differences);
+    for (group, log) in [(CLASSIC, classic), (CONSUMER, consumer)] {
+        let committed = committed(&mut link, group, &topic)?;
+        findings.extend(log.judge(group, &reads, &committed));
+        ops.extend(log.ops);
+    }
+    ops.push(last_poll(&link, LAST, &reads));
+    findings.extend(judge(&ops).iter().map(ToString::to_string));
+    delete_topics(&mut link, &[&topic])?;
+    Ok(findings)
+}
+
+/// What all members of a group did.
+pub(super) fn merged(
+    stage: &Stage,
+    members: Vec<ScopedJoinHandle<'_, Result<GroupLog, Over>>>,
+) -> Result<GroupLog, Over> {
+    let mut all = GroupLog::default();
+    for member in members {
+        all.merge(joined(stage, member)?);
+    }
+    Ok(all)
+}
+
+/// What a group has committed.
+pub(super) fn committed(link: &mut Link<'_>, group: &str, topic: &Topic) -> Result<Vec<Committed>, Over> {
+    let found = fetch_offsets(link, group, Committer::Anyone, topic)?;
+    Ok(found.unwrap_or_else(|refused| {
+        link.stage.problem(format!("OffsetFetch of {group}: {refused:?}"));
+        Vec::new()
+    }))
+}
+
+/// Waits until a group has committed all that is there.
+pub(super) fn wait_drained(link: &mut Link<'_>, group: &str, topic: &Topic) -> Result<Vec<String>, Over> {
+    let stage = link.stage;
+    let begun = stage.now();
+    loop {
+        let ends = ends(link, topic, false)?;
+        let committed = committed(link, group, topic)?;
+        let behind: Vec<String> = committed
+            .iter()
+            .filter_map(|one| Some((one, *ends.get(one.key)?)))
+            .filter(|(one, end)| one.offset.max(0) != *end)
+            .map(|(one, end)| format!("{}: {} of {end}", one.key, one.offset))
+            .collect();
+        if behind.is_empty() {
+            return Ok(Vec::new());
+        }
+        if stage.now().saturating_sub(begun) > DRAIN_LIMIT {
+            return Ok(vec![format!("liveness: group {group} has not read all: {behind:?}")]);
+        }
+        pause(Duration::from_millis(50));
+    }
+}

@@ -1,0 +1,61 @@
+//! The workloads whose histories are made of operations: what runs in an era, a number of cycles with topics of its own.
+//!
+//! Each is run by a director: it makes the topics, lets its clients loose until the era calms down, waits until all that
+//! must come has come, reads everything again, and asks the judges.
+
+mod dice;
+mod eos;
+mod eos_worker;
+mod group_log;
+mod group_members;
+mod groups;
+mod last_reads;
+mod transactions;
+mod txn_readers;
+mod txn_worker;
+
+use std::thread::ScopedJoinHandle;
+
+use clap::ValueEnum;
+
+use crate::stage::{Over, Stage};
+
+/// What may be tortured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Workload {
+    /// Producers outside of transactions, all codecs and sizes, and deletes.
+    Records,
+    /// Transactional producers that write, read, abort, vanish and are fenced.
+    Transactions,
+    /// Members of groups that commit what they read.
+    Groups,
+    /// Consume, transform, produce.
+    Eos,
+}
+
+impl Workload {
+    /// All of them.
+    pub(crate) const ALL: [Self; 4] = [Self::Records, Self::Transactions, Self::Groups, Self::Eos];
+
+    /// Runs one era; gives what its judges found.
+    ///
+    /// # Errors
+    /// When the run is over before its end.
+    pub(crate) fn run_era(self, stage: &Stage, era: u64) -> Result<Vec<String>, Over> {
+        match self {
+            // It goes from cycle to cycle by itself.
+            Self::Records => Ok(Vec::new()),
+            Self::Transactions => transactions::run_era(stage, era),
+            Self::Groups => groups::run_era(stage, era),
+            Self::Eos => eos::run_era(stage, era),
+        }
+    }
+}
+
+/// What a client did. One that panicked has shown why already, and ends the run.
+fn joined<T>(stage: &Stage, client: ScopedJoinHandle<'_, Result<T, Over>>) -> Result<T, Over> {
+    client.join().unwrap_or_else(|_| {
+        stage.end();
+        Err(Over)
+    })
+}
