@@ -38,6 +38,8 @@ pub(crate) enum CycleError {
 pub(crate) struct Run {
     pub(crate) seed: u64,
     pub(crate) server: ServerPlan,
+    /// How many times longer than planned a cycle lasts.
+    pub(crate) stretch: u32,
     /// Of the workload of single records; none when it is not run.
     pub(crate) producers: Vec<ProducerPlan>,
 }
@@ -101,7 +103,7 @@ impl Run {
             if !self.producers.is_empty() {
                 scope.spawn(|| self.read(address, &shared, plan));
             }
-            let ended = end(&mut server, plan.ending, &shared, stage);
+            let ended = end(&mut server, plan.ending.stretched(self.stretch), &shared, stage);
             // Whatever happened, the threads must see it.
             shared.end();
             ended

@@ -57,6 +57,9 @@ struct Arguments {
     /// Torture Apache Kafka instead, as `tests/lib/kafka-peer` starts it.
     #[arg(long)]
     kafka: bool,
+    /// How many times longer a cycle lasts than planned; for servers that are slow to start.
+    #[arg(long, default_value_t = 1)]
+    stretch: u32,
     /// Further settings of the gateway, as in `storage.wal.durability=os`.
     #[arg(long)]
     set: Vec<String>,
@@ -86,7 +89,12 @@ fn run(arguments: &Arguments) -> Result<Report, CycleError> {
     let (records, others): (Vec<_>, Vec<_>) =
         chosen.into_iter().partition(|workload| *workload == Workload::Records);
     let producers = if records.is_empty() { Vec::new() } else { plan::producers() };
-    let run = Run { seed: arguments.seed, server: server(arguments, &root)?, producers };
+    let run = Run {
+        seed: arguments.seed,
+        server: server(arguments, &root)?,
+        producers,
+        stretch: arguments.stretch,
+    };
     let mut producers: Vec<Producer> =
         run.producers.iter().map(|plan| Producer::new(plan.clone(), arguments.seed)).collect();
     let mut report = Report::new(arguments.seed);

@@ -43,6 +43,17 @@ pub(crate) enum Ending {
     Terminate(Duration),
 }
 
+impl Ending {
+    /// The same, so many times later.
+    pub(crate) fn stretched(self, times: u32) -> Self {
+        match self {
+            Self::KillAtStart(after) => Self::KillAtStart(after),
+            Self::Kill(after) => Self::Kill(after * times),
+            Self::Terminate(after) => Self::Terminate(after * times),
+        }
+    }
+}
+
 /// One cycle.
 #[derive(Debug, Clone)]
 pub(crate) struct CyclePlan {

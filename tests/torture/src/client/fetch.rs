@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
 use chronik_types::ErrorCode;
-use chronik_wire::batch::{Batches, ControlType, EndTxnMarker, RecordBatch};
+use chronik_wire::batch::{BatchError, Batches, ControlType, EndTxnMarker, RecordBatch};
 use kafka_protocol::messages::FetchRequest;
 use kafka_protocol::messages::fetch_request::{FetchPartition, FetchTopic};
 use kafka_protocol::messages::fetch_response::PartitionData;
@@ -186,7 +186,12 @@ fn part(batch: &Decoded) -> Part {
 fn decode(stage: &Stage, who: &str, key: Key, records: Bytes) -> Result<Vec<Decoded>, String> {
     let mut decoded = Vec::new();
     for batch in Batches::new(records) {
-        let batch = batch.map_err(|error| error.to_string())?;
+        let batch = match batch {
+            Ok(batch) => batch,
+            // An answer may end within a batch; the next one begins with it.
+            Err(BatchError::Truncated { .. }) => break,
+            Err(error) => return Err(error.to_string()),
+        };
         batch.verify_crc().map_err(|error| error.to_string())?;
         decoded.push(decode_batch(stage, who, key, &batch)?);
     }

@@ -4,6 +4,7 @@
 //! it surely happened, surely did not, or may have.
 
 mod consumer_member;
+mod coordinator;
 mod fetch;
 mod link;
 mod member;
@@ -15,6 +16,7 @@ mod topic;
 mod transactional;
 
 pub(crate) use consumer_member::{Beat, ConsumerMember};
+pub(crate) use coordinator::{Coordinated, find_coordinator};
 pub(crate) use fetch::{Fetcher, Read};
 pub(crate) use link::Link;
 pub(crate) use member::{ClassicMember, Standing};

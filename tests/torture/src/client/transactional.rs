@@ -3,7 +3,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use chronik_harness::pause;
 use chronik_types::ErrorCode;
 use kafka_protocol::messages::add_partitions_to_txn_request::AddPartitionsToTxnTopic;
 use kafka_protocol::messages::{
@@ -17,7 +16,7 @@ use super::offsets::{Committed, group_id, txn_commit_request};
 use super::payload::{Author, encode};
 use super::produce::{advance, produce, request};
 use super::topic::partition;
-use super::{Item, Link, Standing, Topic, code};
+use super::{Coordinated, Item, Link, Standing, Topic, code, find_coordinator};
 use crate::checker::Key;
 use crate::stage::Over;
 
@@ -81,6 +80,7 @@ impl<'a> TransactionalProducer<'a> {
             added: BTreeSet::new(),
             begun: false,
         };
+        find_coordinator(&mut producer.link, Coordinated::Transaction, id)?;
         let stage = producer.link.stage;
         stage.patiently("InitProducerId", || match producer.init()? {
             // An attempt without an answer raised the epoch; the next one raises it again.
@@ -98,8 +98,7 @@ impl<'a> TransactionalProducer<'a> {
     /// Asks for a new epoch of its own (KIP-360), as producers do after a failed batch. Unanswered or refused, the
     /// producer is of no use any more.
     pub(crate) fn bump(&mut self) -> Result<Outcome, Over> {
-        let outcome = self.init()?;
-        Ok(outcome)
+        self.init()
     }
 
     fn init(&mut self) -> Result<Outcome, Over> {
@@ -109,20 +108,18 @@ impl<'a> TransactionalProducer<'a> {
             .with_producer_id(ProducerId(self.producer_id))
             .with_producer_epoch(self.epoch);
         let version = if self.flow == Flow::V2 { 5 } else { 4 };
-        loop {
-            let Some(answer) = self.link.call(version, &request)? else { return Ok(Outcome::Unanswered) };
-            match code(answer.error_code) {
-                ErrorCode::None => {
-                    self.producer_id = answer.producer_id.0;
-                    self.epoch = answer.producer_epoch;
-                    self.sequences.clear();
-                    self.close();
-                    return Ok(Outcome::Done(0));
-                }
-                later if later.is_retriable() => pause(Duration::from_millis(10)),
-                refused => return Ok(Outcome::Refused(refused)),
-            }
+        let mut identity = (-1, -1);
+        let outcome = self.attempts(false, |link| {
+            let Some(answer) = link.call(version, &request)? else { return Ok(None) };
+            identity = (answer.producer_id.0, answer.producer_epoch);
+            Ok(Some((code(answer.error_code), 0)))
+        })?;
+        if let Outcome::Done(_) = outcome.outcome {
+            (self.producer_id, self.epoch) = identity;
+            self.sequences.clear();
+            self.close();
         }
+        Ok(outcome.outcome)
     }
 
     /// Sends a batch in the transaction. `persistent` goes on until an answer comes.

@@ -10,7 +10,8 @@ use super::dice::Dice;
 use super::group_log::{Consumption, GroupLog};
 use crate::checker::Key;
 use crate::client::{
-    ClassicMember, Committed, Committer, Ended, Flow, Item, Link, Outcome, Read, Topic, TransactionalProducer,
+    ClassicMember, Committed, Committer, Coordinated, Ended, Flow, Item, Link, Outcome, Read, Topic,
+    TransactionalProducer, find_coordinator,
 };
 use crate::history::Completion;
 use crate::stage::{Over, Stage};
@@ -100,7 +101,8 @@ impl<'a> EosWorker<'a> {
         self.consumption.reborn(name.clone(), self.number * 1_000_000 + self.incarnation);
         let flow = if self.dice.one_in(2) { Flow::V1 } else { Flow::V2 };
         let id = format!("torture-eos-{}", self.number);
-        let link = Link::new(self.place.stage, name);
+        let mut link = Link::new(self.place.stage, name);
+        find_coordinator(&mut link, Coordinated::Group, self.place.group)?;
         let producer = TransactionalProducer::new(link, &id, TRANSACTION_TIMEOUT, flow)?;
         let member = ClassicMember::new(self.place.group, self.place.input.clone(), None);
         Ok(Life { producer, member })

@@ -7,7 +7,9 @@ use chronik_types::ErrorCode;
 
 use super::dice::Dice;
 use super::group_log::{Consumption, GroupLog};
-use crate::client::{Beat, ClassicMember, Committer, ConsumerMember, Link, Topic};
+use crate::client::{
+    Beat, ClassicMember, Committer, ConsumerMember, Coordinated, Link, Topic, find_coordinator,
+};
 use crate::history::Completion;
 use crate::stage::{Over, Stage};
 
@@ -33,10 +35,12 @@ impl<'a> Seat<'a> {
         self.stop.load(Ordering::SeqCst) || self.stage.is_over()
     }
 
-    fn begin(&self, incarnation: u64, consumption: &mut Consumption<'a>) -> Link<'a> {
+    fn begin(&self, incarnation: u64, consumption: &mut Consumption<'a>) -> Result<Link<'a>, Over> {
         let name = format!("{}/{}.{incarnation}", self.group, self.number);
         consumption.reborn(name.clone(), self.number * 1_000_000 + incarnation);
-        Link::new(self.stage, name)
+        let mut link = Link::new(self.stage, name);
+        find_coordinator(&mut link, Coordinated::Group, self.group)?;
+        Ok(link)
     }
 
     /// Members of a classic group; every third seat is that of a static member.
@@ -47,7 +51,7 @@ impl<'a> Seat<'a> {
         let mut incarnation = 0;
         while !self.is_over() {
             incarnation += 1;
-            let mut link = self.begin(incarnation, &mut consumption);
+            let mut link = self.begin(incarnation, &mut consumption)?;
             let mut member = ClassicMember::new(self.group, self.topic.clone(), instance.clone());
             while !self.is_over() {
                 member.join(&mut link)?;
@@ -123,7 +127,7 @@ impl<'a> Seat<'a> {
         let mut incarnation = 0;
         while !self.is_over() {
             incarnation += 1;
-            let mut link = self.begin(incarnation, &mut consumption);
+            let mut link = self.begin(incarnation, &mut consumption)?;
             let id = format!("torture-{}-{}-{incarnation}", self.era, self.number);
             let mut member = ConsumerMember::new(self.group, self.topic.clone(), self.topic_id, id);
             loop {

@@ -7,8 +7,8 @@ use chronik_types::ErrorCode;
 
 use super::dice::Dice;
 use crate::client::{
-    Committed, Committer, Ended, Fetcher, Flow, Item, Link, Outcome, Standing, Topic, TransactionalProducer,
-    fetch_offsets,
+    Committed, Committer, Coordinated, Ended, Fetcher, Flow, Item, Link, Outcome, Standing, Topic,
+    TransactionalProducer, fetch_offsets, find_coordinator,
 };
 use crate::history::{Completion, Op, Step};
 use crate::judges::Ledger;
@@ -114,6 +114,7 @@ impl<'a> TxnWorker<'a> {
         if let Some(zombie) = zombie {
             self.haunt(zombie, &producer)?;
         }
+        find_coordinator(&mut producer.link, Coordinated::Group, &self.group)?;
         let found = fetch_offsets(&mut producer.link, &self.group, Committer::Anyone, &self.topic)?;
         let found = found.unwrap_or_else(|refused| {
             self.stage.problem(format!("{}: OffsetFetch: {refused:?}", producer.link.who));
