@@ -8,6 +8,8 @@ use chronik_harness::{pause, wait_until};
 use chronik_types::{Clock, SystemClock};
 use parking_lot::Mutex;
 
+use crate::client::Stamp;
+
 /// More than these are counted and not kept: one fault shows in thousands of records.
 const KEPT_PROBLEMS: usize = 100;
 /// How long a broker may answer "later" before that is a finding.
@@ -33,6 +35,7 @@ pub(crate) struct Counts {
 pub(crate) struct Stage {
     pub(crate) address: SocketAddr,
     pub(crate) seed: u64,
+    pub(crate) stamp: Stamp,
     pub(crate) counts: Counts,
     clock: SystemClock,
     ticks: AtomicU64,
@@ -47,11 +50,13 @@ pub(crate) struct Stage {
 
 impl Stage {
     pub(crate) fn new(address: SocketAddr, seed: u64) -> Self {
+        let clock = SystemClock::new();
         Self {
             address,
             seed,
+            stamp: Stamp { seed, timestamp: clock.now() },
             counts: Counts::default(),
-            clock: SystemClock::new(),
+            clock,
             ticks: AtomicU64::new(1),
             values: AtomicU64::new(1),
             ends: AtomicU64::new(0),

@@ -210,7 +210,7 @@ fn decode_batch(stage: &Stage, who: &str, key: Key, batch: &RecordBatch) -> Resu
     }
     for record in &batch.decode(DECOMPRESSED_LIMIT).map_err(|error| error.to_string())? {
         let record = record.map_err(|error| error.to_string())?;
-        match recognise(stage.seed, key, &record) {
+        match recognise(stage.stamp, key, &record) {
             Some(item) => decoded.records.push((record.offset.get(), item)),
             None => stage.problem(format!(
                 "{who}: K1: key {key} offset {}: the bytes are not those of any record that was sent",

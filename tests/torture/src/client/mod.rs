@@ -21,7 +21,7 @@ pub(crate) use fetch::{Fetcher, Read};
 pub(crate) use link::Link;
 pub(crate) use member::{ClassicMember, Standing};
 pub(crate) use offsets::{Committed, Committer, commit_offsets, fetch_offsets};
-pub(crate) use payload::Item;
+pub(crate) use payload::{Item, Stamp};
 pub(crate) use plain::PlainProducer;
 pub(crate) use topic::{Topic, create_topics, delete_topics, ends, topic_id};
 pub(crate) use transactional::{Ended, Flow, Outcome, TransactionalProducer};

@@ -10,8 +10,14 @@ use crate::content::mix;
 use crate::history::ValueId;
 use crate::judges::Input;
 
-/// Time of every record: time plays no part here.
-const TIMESTAMP: TimestampMs = TimestampMs::new(1_700_000_000_000);
+/// What all records of an era have in common.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Stamp {
+    pub(crate) seed: u64,
+    /// Time of every record. A recent one: Kafka takes producers for expired whose last record is a day old when it
+    /// reads their state back after a crash.
+    pub(crate) timestamp: TimestampMs,
+}
 
 /// A record to be sent, or one that was read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,7 +37,7 @@ pub(crate) struct Author {
 }
 
 /// Encodes a batch.
-pub(crate) fn encode(seed: u64, key: Key, items: &[Item], author: Author) -> Bytes {
+pub(crate) fn encode(stamp: Stamp, key: Key, items: &[Item], author: Author) -> Bytes {
     let mut builder = BatchBuilder::new().producer(
         ProducerId::new(author.producer_id),
         ProducerEpoch::new(author.epoch),
@@ -41,9 +47,9 @@ pub(crate) fn encode(seed: u64, key: Key, items: &[Item], author: Author) -> Byt
         builder = builder.transactional();
     }
     for item in items {
-        let bytes = bytes_of(seed, key, *item);
+        let bytes = bytes_of(stamp.seed, key, *item);
         builder.push(&NewRecord {
-            timestamp: TIMESTAMP,
+            timestamp: stamp.timestamp,
             key: Some(&item.value.to_be_bytes()),
             value: Some(&bytes),
             headers: &[],
@@ -54,15 +60,15 @@ pub(crate) fn encode(seed: u64, key: Key, items: &[Item], author: Author) -> Byt
 }
 
 /// Which item a record is, when all of it is as it was sent.
-pub(crate) fn recognise(seed: u64, key: Key, record: &Record<'_>) -> Option<Item> {
+pub(crate) fn recognise(stamp: Stamp, key: Key, record: &Record<'_>) -> Option<Item> {
     let bytes = record.value?;
     let word = |at: usize| Some(i64::from_be_bytes(bytes.get(at..at + 8)?.try_into().ok()?));
     let value = word(0)?.cast_unsigned();
     let source = Key::try_from(word(8)?).ok().zip(word(16));
     let item = Item { value, source };
-    let same = bytes == bytes_of(seed, key, item)
+    let same = bytes == bytes_of(stamp.seed, key, item)
         && record.key == Some(&value.to_be_bytes())
-        && record.timestamp == TIMESTAMP
+        && record.timestamp == stamp.timestamp
         && record.headers.is_empty();
     same.then_some(item)
 }
@@ -86,15 +92,19 @@ mod tests {
     use super::*;
     use chronik_wire::batch::Batches;
 
+    fn stamp(seed: u64) -> Stamp {
+        Stamp { seed, timestamp: TimestampMs::new(1_700_000_000_000) }
+    }
+
     #[test]
     fn recognises_what_it_encoded_and_nothing_else() {
         let items = [Item { value: 7, source: None }, Item { value: 8, source: Some((3, 99)) }];
         let author = Author { producer_id: 5, epoch: 1, sequence: 0, transactional: true };
-        let batch = Batches::new(encode(1, 4, &items, author)).next().unwrap().unwrap();
+        let batch = Batches::new(encode(stamp(1), 4, &items, author)).next().unwrap().unwrap();
         assert!(batch.header().attributes.is_transactional());
         let whole = batch.decode(1 << 20).unwrap();
         let read = |seed, key| -> Vec<Option<Item>> {
-            whole.iter().map(|record| recognise(seed, key, &record.unwrap())).collect()
+            whole.iter().map(|record| recognise(stamp(seed), key, &record.unwrap())).collect()
         };
         assert_eq!(read(1, 4), items.map(Some));
         assert_eq!(read(1, 5), [None, None], "another partition");

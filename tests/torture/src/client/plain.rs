@@ -71,6 +71,6 @@ impl<'a> PlainProducer<'a> {
         let (producer_id, epoch) = self.identity;
         let author = Author { producer_id, epoch, sequence: *sequence, transactional: false };
         *sequence = advance(*sequence, items.len());
-        request(None, &self.topic, key, encode(self.link.stage.seed, key, items, author))
+        request(None, &self.topic, key, encode(self.link.stage.stamp, key, items, author))
     }
 }

@@ -309,7 +309,7 @@ impl<'a> TransactionalProducer<'a> {
     ) -> kafka_protocol::messages::ProduceRequest {
         let author =
             Author { producer_id: self.producer_id, epoch: self.epoch, sequence, transactional: true };
-        let records = encode(self.link.stage.seed, key, items, author);
+        let records = encode(self.link.stage.stamp, key, items, author);
         request(Some(&self.transactional_id), topic, key, records)
     }
 

@@ -35,9 +35,19 @@ impl<'a> Seat<'a> {
         self.stop.load(Ordering::SeqCst) || self.stage.is_over()
     }
 
-    fn begin(&self, incarnation: u64, consumption: &mut Consumption<'a>) -> Result<Link<'a>, Over> {
+    /// Static members come back as who they were.
+    fn instance(&self) -> Option<String> {
+        self.number.is_multiple_of(3).then(|| format!("seat-{}", self.number))
+    }
+
+    fn begin(
+        &self,
+        member: Option<String>,
+        incarnation: u64,
+        consumption: &mut Consumption<'a>,
+    ) -> Result<Link<'a>, Over> {
         let name = format!("{}/{}.{incarnation}", self.group, self.number);
-        consumption.reborn(name.clone(), self.number * 1_000_000 + incarnation);
+        consumption.reborn(member.unwrap_or_else(|| name.clone()), self.number * 1_000_000 + incarnation);
         let mut link = Link::new(self.stage, name);
         find_coordinator(&mut link, Coordinated::Group, self.group)?;
         Ok(link)
@@ -46,12 +56,12 @@ impl<'a> Seat<'a> {
     /// Members of a classic group; every third seat is that of a static member.
     pub(crate) fn classic(&self) -> Result<GroupLog, Over> {
         let dice = Dice::new(self.stage.seed, self.era, self.number);
-        let instance = self.number.is_multiple_of(3).then(|| format!("seat-{}", self.number));
+        let instance = self.instance();
         let mut consumption = Consumption::new(self.stage, self.topic.clone(), self.group, POLL_BYTES);
         let mut incarnation = 0;
         while !self.is_over() {
             incarnation += 1;
-            let mut link = self.begin(incarnation, &mut consumption)?;
+            let mut link = self.begin(instance.clone(), incarnation, &mut consumption)?;
             let mut member = ClassicMember::new(self.group, self.topic.clone(), instance.clone());
             while !self.is_over() {
                 member.join(&mut link)?;
@@ -127,7 +137,7 @@ impl<'a> Seat<'a> {
         let mut incarnation = 0;
         while !self.is_over() {
             incarnation += 1;
-            let mut link = self.begin(incarnation, &mut consumption)?;
+            let mut link = self.begin(None, incarnation, &mut consumption)?;
             let id = format!("torture-{}-{}-{incarnation}", self.era, self.number);
             let mut member = ConsumerMember::new(self.group, self.topic.clone(), self.topic_id, id);
             loop {
