@@ -1,4 +1,4 @@
-//! Groups: one of each protocol reads what plain producers write to one topic.
+//! Groups: the members of one, of either protocol, read what plain producers write to one topic.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::ScopedJoinHandle;
@@ -20,50 +20,61 @@ use crate::stage::{Over, Stage};
 const PARTITIONS: i32 = 8;
 const PRODUCERS: u64 = 2;
 const SEATS: u64 = 4;
-const CLASSIC: &str = "torture-classic";
-const CONSUMER: &str = "torture-consumer";
 /// Process of the reads at the end.
 const LAST: u64 = 999_000_000;
 /// How long groups may take to read the rest: sessions of members that crashed have to end first.
 const DRAIN_LIMIT: Duration = Duration::from_secs(60);
 
+/// How the members of a group come to their partitions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Protocol {
+    /// JoinGroup and SyncGroup.
+    Classic,
+    /// ConsumerGroupHeartbeat (KIP-848).
+    Consumer,
+}
+
 /// Runs one era.
-pub(crate) fn run_era(stage: &Stage, era: u64) -> Result<Vec<String>, Over> {
-    let topic = Topic::new(format!("torture-groups-{era}"), PARTITIONS);
-    let mut link = Link::new(stage, "groups".to_owned());
+pub(crate) fn run_era(stage: &Stage, era: u64, protocol: Protocol) -> Result<Vec<String>, Over> {
+    let (group, first) = match protocol {
+        Protocol::Classic => ("torture-classic", 400),
+        Protocol::Consumer => ("torture-consumer", 500),
+    };
+    let topic = Topic::new(format!("{group}-{era}"), PARTITIONS);
+    let mut link = Link::new(stage, group.to_owned());
     create_topics(&mut link, &[&topic])?;
     let id = topic_id(&mut link, &topic)?.unwrap_or_default();
     let stop = AtomicBool::new(false);
-    let seat = |group, number| Seat { stage, era, topic: &topic, topic_id: id, group, number, stop: &stop };
-    let (mut ops, classic, consumer, mut findings) = std::thread::scope(|scope| {
-        let producers: Vec<_> = (0..PRODUCERS)
+    let seat = |number| Seat { stage, era, topic: &topic, topic_id: id, group, number, stop: &stop };
+    let (mut ops, log, mut findings) = std::thread::scope(|scope| {
+        let producers: Vec<_> = (first..first + PRODUCERS)
             .map(|number| {
                 let topic = &topic;
-                scope.spawn(move || plain(stage, era, topic, 10 + number, 20))
+                scope.spawn(move || plain(stage, era, topic, number, 20))
             })
             .collect();
-        let classic: Vec<_> =
-            (0..SEATS).map(|number| scope.spawn(move || seat(CLASSIC, 400 + number).classic())).collect();
-        let consumer: Vec<_> =
-            (0..SEATS).map(|number| scope.spawn(move || seat(CONSUMER, 500 + number).consumer())).collect();
+        let members: Vec<_> = (first..first + SEATS)
+            .map(|number| {
+                let seat = seat(number);
+                scope.spawn(move || match protocol {
+                    Protocol::Classic => seat.classic(),
+                    Protocol::Consumer => seat.consumer(),
+                })
+            })
+            .collect();
         let mut ops: Vec<Op> = Vec::new();
         for producer in producers {
             ops.extend(joined(stage, producer)?);
         }
-        let mut findings = Vec::new();
-        for group in [CLASSIC, CONSUMER] {
-            findings.extend(wait_drained(&mut link, group, &topic)?);
-        }
+        let findings = wait_drained(&mut link, group, &topic)?;
         stop.store(true, Ordering::SeqCst);
-        Ok((ops, merged(stage, classic)?, merged(stage, consumer)?, findings))
+        Ok((ops, merged(stage, members)?, findings))
     })?;
     let (reads, differences) = read_all(&mut link, &topic)?;
     findings.extend(differences);
-    for (group, log) in [(CLASSIC, classic), (CONSUMER, consumer)] {
-        let committed = committed(&mut link, group, &topic)?;
-        findings.extend(log.judge(group, &reads, &committed));
-        ops.extend(log.ops);
-    }
+    let committed = committed(&mut link, group, &topic)?;
+    findings.extend(log.judge(group, &reads, &committed));
+    ops.extend(log.ops);
     ops.push(last_poll(&link, LAST, &reads));
     findings.extend(judge(&ops).iter().map(ToString::to_string));
     delete_topics(&mut link, &[&topic])?;

@@ -18,6 +18,7 @@ use std::thread::ScopedJoinHandle;
 
 use clap::ValueEnum;
 
+use self::groups::Protocol;
 use crate::stage::{Over, Stage};
 
 /// What may be tortured.
@@ -27,15 +28,18 @@ pub(crate) enum Workload {
     Records,
     /// Transactional producers that write, read, abort, vanish and are fenced.
     Transactions,
-    /// Members of groups that commit what they read.
+    /// Members of a classic group that commit what they read.
     Groups,
+    /// The same with the consumer protocol of KIP-848.
+    ConsumerGroups,
     /// Consume, transform, produce.
     Eos,
 }
 
 impl Workload {
     /// All of them.
-    pub(crate) const ALL: [Self; 4] = [Self::Records, Self::Transactions, Self::Groups, Self::Eos];
+    pub(crate) const ALL: [Self; 5] =
+        [Self::Records, Self::Transactions, Self::Groups, Self::ConsumerGroups, Self::Eos];
 
     /// Runs one era; gives what its judges found.
     ///
@@ -46,7 +50,8 @@ impl Workload {
             // It goes from cycle to cycle by itself.
             Self::Records => Ok(Vec::new()),
             Self::Transactions => transactions::run_era(stage, era),
-            Self::Groups => groups::run_era(stage, era),
+            Self::Groups => groups::run_era(stage, era, Protocol::Classic),
+            Self::ConsumerGroups => groups::run_era(stage, era, Protocol::Consumer),
             Self::Eos => eos::run_era(stage, era),
         }
     }
