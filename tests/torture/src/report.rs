@@ -61,7 +61,8 @@ impl Report {
             self.findings.push(format!("cycle {number}: {first}"));
         }
         if self.cycles.is_multiple_of(PROGRESS_CYCLES) {
-            println!("{} cycles, {} records acknowledged", self.cycles, self.acknowledged);
+            let records = self.acknowledged + self.operations.records;
+            println!("{} cycles, {records} records acknowledged", self.cycles);
         }
     }
 

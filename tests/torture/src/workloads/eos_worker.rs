@@ -87,7 +87,7 @@ impl<'a> EosWorker<'a> {
             }
             self.consumption.own(&BTreeSet::new(), 0);
             // The others wait for the end of the session of one that just vanishes.
-            if self.dice.one_in(4) {
+            if self.dice.one_in(8) {
                 life.producer.link.die();
             } else {
                 life.member.leave(&mut life.producer.link)?;
@@ -145,7 +145,7 @@ impl<'a> EosWorker<'a> {
 
     /// One transaction: an output for each of these inputs, and the offsets after them.
     fn transform(&mut self, life: &mut Life<'a>, reads: &[Read]) -> Result<(Next, Completion), Over> {
-        let fate = self.dice.between(0, 20);
+        let fate = self.dice.between(0, 60);
         for (key, items) in self.outputs(reads) {
             match life.producer.send(self.place.output, key, &items, !self.dice.one_in(4))? {
                 Outcome::Done(_) => self.place.stage.acknowledged(items.len().try_into().unwrap_or(0)),
@@ -158,7 +158,7 @@ impl<'a> EosWorker<'a> {
         if fate == 0 {
             return Ok((Next::Reborn, Completion::Fail));
         }
-        if fate <= 2 {
+        if fate <= 6 {
             return self.abort(life);
         }
         let (began, offsets) = (self.place.stage.tick(), self.consumption.uncommitted());
@@ -205,6 +205,7 @@ impl<'a> EosWorker<'a> {
         self.consumption.note_commit(offsets, began, completion);
         if completion == Completion::Ok {
             self.place.stage.counts.committed.fetch_add(1, Ordering::Relaxed);
+            self.place.stage.counts.commits.fetch_add(1, Ordering::Relaxed);
         }
         Ok((next, completion))
     }
