@@ -9,7 +9,7 @@ use crate::Rejection;
 use crate::cluster::{CheckHash, Cluster, HashAt};
 use crate::configs::{AlterConfigs, BrokerConfigs, ConfigResource, Configs, GroupConfigs};
 use crate::entry::{Change, Entry};
-use crate::groups::{ConsumerGroupHeartbeat, Group, GroupError, Groups, HeartbeatAnswer};
+use crate::groups::{ConsumerGroupHeartbeat, Group, GroupError, Groups, HeartbeatAnswer, JoinConsumerGroup};
 use crate::outcome::Outcome;
 use crate::partitions::Partition;
 use crate::producers::ProducerIds;
@@ -332,6 +332,16 @@ impl State {
     #[must_use]
     pub fn broker_configs(&self, node: NodeId) -> &Configs {
         self.broker_configs.of(node)
+    }
+
+    /// Whether a classic member could join a consumer group now.
+    ///
+    /// # Errors
+    /// What [`State::apply`] would refuse.
+    pub fn check_join_consumer_group(&self, join: &JoinConsumerGroup) -> Result<(), GroupError> {
+        let group =
+            self.group(join.group_id.as_str()).and_then(Group::consumer).ok_or(GroupError::UnknownGroup)?;
+        group.prepare_join(&self.topics, join).map(|_| ())
     }
 
     /// The assignment of a classic member of a consumer group (SyncGroup), as its client reads it.

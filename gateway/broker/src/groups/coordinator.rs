@@ -81,6 +81,13 @@ impl Coordinator {
         self.shard(id).is_some_and(|shard| shard.lock().contains_key(id))
     }
 
+    /// Forgets a group that the state has made another one.
+    pub(super) fn evict(&self, id: &GroupId) {
+        if let Some(shard) = self.shard(id) {
+            self.forget(id, &mut shard.lock());
+        }
+    }
+
     /// The time of the next alarm.
     pub(crate) fn next_alarm(&self) -> Option<Duration> {
         self.alarms.lock().first().map(|(at, _)| *at)

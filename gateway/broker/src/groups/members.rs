@@ -21,6 +21,10 @@ impl Broker {
     /// # Errors
     /// [`JoinRefusal`], with the id that the member has from now on.
     pub async fn join_group(self: &Arc<Self>, request: JoinRequest) -> JoinAnswer {
+        self.check_join(&request)?;
+        if self.hosts_consumers(&request.group_id) {
+            return self.join_consumer_group(request).await;
+        }
         let (waiter, answer) = oneshot::channel();
         let member_id = request.member_id.clone();
         if let Err(refusal) = self.begin_join(request, waiter) {
@@ -30,20 +34,26 @@ impl Broker {
         answer.await.unwrap_or_else(|_| Err(JoinRefusal::of(&member_id, CoordinatorError::NotCoordinator)))
     }
 
+    /// What can be seen to be wrong without looking at the group.
+    fn check_join(&self, request: &JoinRequest) -> Result<(), JoinRefusal> {
+        let refuse = |error: CoordinatorError| JoinRefusal::of(&request.member_id, error);
+        check_group_id(&request.group_id).map_err(refuse)?;
+        let settings = self.settings();
+        let session = u64::try_from(request.session_timeout_ms).map(Duration::from_millis);
+        let allowed = settings.groups.min_session_timeout..=settings.groups.max_session_timeout;
+        if !session.is_ok_and(|session| allowed.contains(&session)) {
+            return Err(refuse(CoordinatorError::InvalidSessionTimeout));
+        }
+        Ok(())
+    }
+
     fn begin_join(
         self: &Arc<Self>,
         request: JoinRequest,
         waiter: oneshot::Sender<JoinAnswer>,
     ) -> Result<(), JoinRefusal> {
-        let refuse = |error: CoordinatorError| JoinRefusal::of(&request.member_id, error);
-        check_group_id(&request.group_id).map_err(refuse)?;
         let settings = self.settings();
         let groups = &settings.groups;
-        let session = u64::try_from(request.session_timeout_ms).map(Duration::from_millis);
-        let allowed = groups.min_session_timeout..=groups.max_session_timeout;
-        if !session.is_ok_and(|session| allowed.contains(&session)) {
-            return Err(refuse(CoordinatorError::InvalidSessionTimeout));
-        }
         let absent = self.absent_for(&request, groups)?;
         let unique = unique(&self.entropy);
         let unknown = JoinRefusal::of(&request.member_id, GroupError::UnknownMember);
@@ -87,6 +97,9 @@ impl Broker {
     /// [`CoordinatorError`].
     pub async fn sync_group(self: &Arc<Self>, request: SyncRequest) -> SyncAnswer {
         check_group_id(&request.group_id)?;
+        if !self.groups.contains(&request.group_id) && self.hosts_consumers(&request.group_id) {
+            return self.sync_consumer_group(&request);
+        }
         let (waiter, answer) = oneshot::channel();
         let (id, settings) = (request.group_id.clone(), self.settings());
         let bytes = request.assignments.iter().map(|(_, assignment)| assignment.len()).sum();
@@ -114,6 +127,9 @@ impl Broker {
         generation: i32,
     ) -> Result<(), CoordinatorError> {
         check_group_id(group_id)?;
+        if !self.groups.contains(group_id) && self.hosts_consumers(group_id) {
+            return self.heartbeat_consumer_group(group_id, who, generation);
+        }
         let beat =
             self.in_group(group_id, Absent::Leave, |group, step| group.heartbeat(who, generation, step.now));
         beat.map_or(Err(GroupError::UnknownMember.into()), |(result, _)| result)
@@ -129,6 +145,9 @@ impl Broker {
         leaving: &[Leaving],
     ) -> Result<Vec<Result<(), GroupError>>, CoordinatorError> {
         check_group_id(group_id)?;
+        if !self.groups.contains(group_id) && self.hosts_consumers(group_id) {
+            return self.leave_consumer_group(group_id, leaving).await;
+        }
         let left = self.in_group(group_id, Absent::Leave, |group, step| group.leave(leaving, step));
         let Some((results, stored)) = left else {
             return Ok(leaving.iter().map(|_| Err(GroupError::UnknownMember)).collect());
@@ -146,7 +165,7 @@ pub(super) fn check_group_id(id: &GroupId) -> Result<(), CoordinatorError> {
 }
 
 /// A random UUID in words, as the ids of members end.
-fn unique(entropy: &Entropy) -> String {
+pub(super) fn unique(entropy: &Entropy) -> String {
     let [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p] = entropy.next_u128().to_be_bytes();
     let (g, i) = (g & 0x0f | 0x40, i & 0x3f | 0x80);
     format!(

@@ -18,7 +18,7 @@ pub(super) struct InitialDelay {
 
 impl ClassicGroup {
     /// Begins a rebalance, or goes on with the one that is going on.
-    pub(super) fn rebalance_or_complete_join(&mut self, reason: &str, step: &mut Step<'_>) {
+    pub(in crate::groups) fn rebalance_or_complete_join(&mut self, reason: &str, step: &mut Step<'_>) {
         match self.phase {
             Phase::Empty | Phase::CompletingRebalance | Phase::Stable => self.prepare_rebalance(reason, step),
             Phase::PreparingRebalance => self.maybe_complete_join(step),

@@ -1,5 +1,6 @@
 //! The way of a heartbeat: a question to the state, and only if something changes, an entry.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use chronik_config::kafka::GroupConfigs;
@@ -57,7 +58,7 @@ impl Broker {
     /// # Errors
     /// [`ConsumerGroupError`].
     pub async fn consumer_heartbeat(
-        &self,
+        self: &Arc<Self>,
         mut heartbeat: ConsumerGroupHeartbeat,
     ) -> Result<ConsumerHeartbeatAnswer, ConsumerGroupError> {
         let generation = self.core.catalog.generation();
@@ -86,6 +87,7 @@ impl Broker {
                     self.consumers.sessions.away(&group_id, &member_id);
                 } else {
                     self.consumers.sessions.forget(&group_id, &member_id);
+                    self.adopt_downgraded(&group_id);
                 }
                 let (member_epoch, heartbeat_interval) = (answer.epoch, Duration::ZERO);
                 return Ok(ConsumerHeartbeatAnswer {
@@ -99,7 +101,11 @@ impl Broker {
                 // Storage may be slow: that is no fault of the member.
                 let ends = self.core.clock.monotonic().saturating_add(configs.consumer_session_timeout);
                 self.consumers.sessions.extend(&group_id, &member_id, ends);
+                let joins = heartbeat.epoch == MemberEpoch::JOIN;
                 let answer = self.propose_heartbeat(heartbeat).await?;
+                if joins {
+                    self.adopt_upgraded(&group_id);
+                }
                 if let Some(replaced) = answer.replaced.as_ref().filter(|replaced| **replaced != member_id) {
                     self.consumers.sessions.forget(&group_id, replaced);
                 }

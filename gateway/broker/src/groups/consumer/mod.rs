@@ -2,8 +2,10 @@
 //!
 //! The state decides everything about members and partitions. Here are the clocks, which are nobody's decision
 //! (`sessions`), and regular expressions, which the state takes resolved (`regexes`). A heartbeat that changes nothing is
-//! answered without an entry; `heartbeat` has its way, `timers` what happens to members that are not heard of.
+//! answered without an entry; `heartbeat` has its way, `timers` what happens to members that are not heard of,
+//! `classic` those that speak the classic protocol.
 
+mod classic;
 mod error;
 mod heartbeat;
 mod offsets;

@@ -39,12 +39,42 @@ struct Session {
     ends: Duration,
     /// Until when the member has to give up partitions, and in which epoch it is as long as it has not.
     rebalance: Option<(MemberEpoch, Duration)>,
+    /// Until when a classic member has to join again, or to ask for its assignment.
+    classic: Option<ClassicDeadline>,
     alarm: Duration,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum ClassicDeadline {
+    Join(Duration),
+    Sync(Duration),
+}
+
+impl ClassicDeadline {
+    const fn time(self) -> Duration {
+        match self {
+            Self::Join(time) | Self::Sync(time) => time,
+        }
+    }
+}
+
+/// What a classic member has done.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum ClassicStep {
+    /// It has joined, and has to ask for its assignment.
+    Joined { sync_by: Duration },
+    /// It has asked for its assignment.
+    Synced,
+    /// It has sent a heartbeat.
+    Beat,
+    /// It was told to join again.
+    MustJoin { join_by: Duration },
 }
 
 impl Session {
     fn next(&self) -> Duration {
-        self.rebalance.map_or(self.ends, |(_, until)| until.min(self.ends))
+        let rebalance = self.rebalance.map_or(self.ends, |(_, until)| until.min(self.ends));
+        self.classic.map_or(rebalance, |deadline| deadline.time().min(rebalance))
     }
 }
 
@@ -86,8 +116,10 @@ impl Sessions {
         let session = members.entry(member.clone()).or_insert(Session {
             ends: heard.ends,
             rebalance: None,
+            classic: None,
             alarm: Duration::MAX,
         });
+        session.classic = None;
         session.ends = heard.ends;
         match heard.rebalance {
             RebalanceTimer::Keep => {}
@@ -95,6 +127,49 @@ impl Sessions {
             RebalanceTimer::Stop => session.rebalance = None,
         }
         self.set_alarm(&mut inner, group, member);
+    }
+
+    /// A classic member was heard of.
+    pub(super) fn classic(&self, group: &GroupId, member: &MemberId, ends: Duration, step: ClassicStep) {
+        self.adopt(group, member, ends);
+        let mut inner = self.inner.lock();
+        let session = inner.groups.get_mut(group).and_then(|group| group.members.get_mut(member));
+        if let Some(session) = session {
+            session.ends = ends;
+            session.rebalance = None;
+            session.classic = match (step, session.classic) {
+                (ClassicStep::Joined { sync_by }, _) => Some(ClassicDeadline::Sync(sync_by)),
+                (ClassicStep::Synced, _) => None,
+                (ClassicStep::MustJoin { join_by }, None | Some(ClassicDeadline::Sync(_))) => {
+                    Some(ClassicDeadline::Join(join_by))
+                }
+                // Being told once more gives no more time.
+                (ClassicStep::MustJoin { .. } | ClassicStep::Beat, known) => known,
+            };
+        }
+        self.set_alarm(&mut inner, group, member);
+    }
+
+    /// A member whose group has changed its protocol gets a session, if it has none.
+    pub(super) fn adopt(&self, group: &GroupId, member: &MemberId, ends: Duration) {
+        let mut inner = self.inner.lock();
+        let members = &mut inner.groups.entry(group.clone()).or_default().members;
+        members.entry(member.clone()).or_insert(Session {
+            ends,
+            rebalance: None,
+            classic: None,
+            alarm: Duration::MAX,
+        });
+        self.set_alarm(&mut inner, group, member);
+    }
+
+    /// A group is no consumer group any more.
+    pub(super) fn forget_group(&self, id: &GroupId) {
+        let mut inner = self.inner.lock();
+        let Some(group) = inner.groups.remove(id) else { return };
+        for (member, session) in group.members {
+            inner.alarms.remove(&(session.alarm, id.clone(), member));
+        }
     }
 
     /// A member that is known was heard of; what comes of it is not known yet.
@@ -148,8 +223,9 @@ impl Sessions {
             let Some(session) = session else { continue };
             session.alarm = Duration::MAX;
             let late = session.rebalance.filter(|(_, until)| *until <= now);
-            if session.ends <= now {
+            if session.ends <= now || session.classic.is_some_and(|deadline| deadline.time() <= now) {
                 session.ends = now.saturating_add(retry);
+                session.classic = None;
                 overdue.push(Overdue {
                     group_id: group_id.clone(),
                     member_id: member_id.clone(),

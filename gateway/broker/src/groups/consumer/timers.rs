@@ -1,11 +1,10 @@
 //! Members that are not heard of, or do not give up partitions in time, are taken out.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
-use chronik_state::{
-    Change, GroupError, LeavingMember, MemberState, Outcome, RebalanceTimer, RemoveConsumerMembers,
-};
+use chronik_state::{GroupError, LeavingMember, MemberState, RebalanceTimer, RemoveConsumerMembers};
 use chronik_types::{GroupId, MemberId};
 
 use super::sessions::{Heard, Overdue};
@@ -50,7 +49,7 @@ impl Broker {
     ///
     /// # Errors
     /// When storage does not take the change; it is tried again.
-    pub async fn run_consumer_timers(&self) -> Result<(), ChangeError> {
+    pub async fn run_consumer_timers(self: &Arc<Self>) -> Result<(), ChangeError> {
         let mut by_group: BTreeMap<GroupId, Vec<Overdue>> = BTreeMap::new();
         for overdue in self.consumers.sessions.take_overdue(self.core.clock.monotonic(), RETRY) {
             by_group.entry(overdue.group_id.clone()).or_default().push(overdue);
@@ -61,7 +60,7 @@ impl Broker {
         Ok(())
     }
 
-    async fn take_out(&self, group_id: &GroupId, overdue: &[Overdue]) -> Result<(), ChangeError> {
+    async fn take_out(self: &Arc<Self>, group_id: &GroupId, overdue: &[Overdue]) -> Result<(), ChangeError> {
         let members = overdue.iter().map(|overdue| LeavingMember {
             member_id: overdue.member_id.clone(),
             instance_id: None,
@@ -72,11 +71,7 @@ impl Broker {
             members: members.collect(),
             settings: self.consumer_group_settings(group_id),
         };
-        let results = match self.propose(Change::RemoveConsumerMembers(remove)).await? {
-            Outcome::ConsumerMembersRemoved(Ok(results)) => results,
-            // The group has gone, or become a classic one.
-            _ => overdue.iter().map(|_| Err(GroupError::UnknownMember)).collect(),
-        };
+        let results = self.remove_consumer_members(remove).await?;
         for (overdue, result) in overdue.iter().zip(results) {
             self.taken_out(overdue, result);
         }

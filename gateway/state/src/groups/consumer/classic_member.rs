@@ -52,7 +52,7 @@ pub struct JoinedConsumerGroup {
 
 /// A join that was found right, before anything is changed.
 #[derive(Debug)]
-pub(in crate::groups) struct PreparedJoin {
+pub(crate) struct PreparedJoin {
     member: ConsumerMember,
     replaces: Option<MemberId>,
     owned: Vec<TopicPartition>,
@@ -65,7 +65,7 @@ impl ConsumerGroup {
     /// # Errors
     /// [`GroupError::InconsistentProtocol`], [`GroupError::Full`], [`GroupError::UnknownMember`],
     /// [`GroupError::FencedInstance`].
-    pub(in crate::groups) fn prepare_join(
+    pub(crate) fn prepare_join(
         &self,
         topics: &Topics,
         join: &JoinConsumerGroup,
