@@ -27,9 +27,7 @@ impl Broker {
         }
         let (waiter, answer) = oneshot::channel();
         let member_id = request.member_id.clone();
-        if let Err(refusal) = self.begin_join(request, waiter) {
-            return Err(refusal);
-        }
+        self.begin_join(request, waiter)?;
         // Nobody answers when another coordinator has taken over.
         answer.await.unwrap_or_else(|_| Err(JoinRefusal::of(&member_id, CoordinatorError::NotCoordinator)))
     }

@@ -121,9 +121,8 @@ impl Broker {
     pub async fn delete_group(self: &Arc<Self>, group_id: GroupId) -> Result<(), CoordinatorError> {
         check_group_id(&group_id)?;
         let has_members = self.in_group(&group_id, Absent::Leave, |group, _| !group.is_empty());
-        match has_members {
-            Some((true, _)) => return Err(GroupError::NotEmpty.into()),
-            Some((false, _)) | None => {}
+        if has_members.is_some_and(|(has_members, _)| has_members) {
+            return Err(GroupError::NotEmpty.into());
         }
         match self.propose(Change::DeleteGroup { group_id }).await? {
             Outcome::GroupDeleted(result) => Ok(result?),

@@ -24,7 +24,6 @@ const INSTANCE_SINCE: i16 = 4;
 const UNKNOWN_GROUP_SINCE: i16 = 6;
 
 /// Answers a request.
-#[expect(clippy::unused_async, reason = "handlers are async")]
 pub(super) async fn handle(
     context: Arc<Context>,
     request: Request<DescribeGroupsRequest>,

@@ -11,7 +11,6 @@ use super::group_words::{group_id, member};
 use super::{Context, Request, Response};
 
 /// Answers a request.
-#[expect(clippy::unused_async, reason = "handlers are async")]
 pub(super) async fn handle(
     context: Arc<Context>,
     request: Request<HeartbeatRequest>,

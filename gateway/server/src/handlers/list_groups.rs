@@ -18,7 +18,6 @@ const STATE_SINCE: i16 = 4;
 const KIND_SINCE: i16 = 5;
 
 /// Answers a request.
-#[expect(clippy::unused_async, reason = "handlers are async")]
 pub(super) async fn handle(
     context: Arc<Context>,
     request: Request<ListGroupsRequest>,

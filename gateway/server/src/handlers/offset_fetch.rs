@@ -29,7 +29,6 @@ const LEADER_EPOCH_SINCE: i16 = 5;
 const ERROR_SINCE: i16 = 2;
 
 /// Answers a request.
-#[expect(clippy::unused_async, reason = "handlers are async")]
 pub(super) async fn handle(
     context: Arc<Context>,
     request: Request<OffsetFetchRequest>,

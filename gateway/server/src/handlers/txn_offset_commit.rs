@@ -6,10 +6,9 @@
 
 use std::sync::Arc;
 
-use chronik_state::{CommitOffsets, CommittedOffset, Committer};
-use chronik_types::{
-    ErrorCode, GroupId, GroupInstanceId, LeaderEpoch, MemberId, Offset, TimestampMs, TopicPartition,
-};
+use chronik_broker::{Committing, CoordinatorError};
+use chronik_state::{CommitOffsets, CommittedOffset, GroupError};
+use chronik_types::{ErrorCode, GroupId, LeaderEpoch, Offset, TimestampMs, TopicPartition};
 use kafka_protocol::messages::txn_offset_commit_request::{
     TxnOffsetCommitRequestPartition, TxnOffsetCommitRequestTopic,
 };
@@ -18,6 +17,7 @@ use kafka_protocol::messages::txn_offset_commit_response::{
 };
 use kafka_protocol::messages::{TxnOffsetCommitRequest, TxnOffsetCommitResponse};
 
+use super::group_words::member;
 use super::transactional::{claim, find};
 use super::{Context, Request, Response};
 
@@ -66,8 +66,17 @@ async fn commit(
         return Err(ErrorCode::InvalidGroupId);
     }
     let claim = claim(&asked.transactional_id, asked.producer_id.0, asked.producer_epoch);
-    let commit =
-        CommitOffsets { group_id: GroupId::new(&asked.group_id), committer: committer(asked), offsets };
+    let group_id = GroupId::new(&asked.group_id);
+    let committing = Committing {
+        who: member(&asked.member_id, asked.group_instance_id.as_ref()),
+        generation: asked.generation_id,
+        in_transaction: true,
+    };
+    let committer = context.broker.committer(&group_id, &committing).map_err(|error| match error {
+        CoordinatorError::Refused(GroupError::UnknownGroup) => ErrorCode::IllegalGeneration,
+        error => error.error_code(),
+    })?;
+    let commit = CommitOffsets { group_id, committer, offsets };
     let committed = context.broker.txn_offset_commit(claim, version >= JOINS_SINCE, commit).await;
     committed.map_err(|error| match error.error_code() {
         // Producers abort and go on with that; the newer code would end them.
@@ -75,18 +84,6 @@ async fn commit(
         ErrorCode::TransactionAbortable if version < ABORTABLE_SINCE => ErrorCode::InvalidTxnState,
         code => code,
     })
-}
-
-/// The member for which the producer commits, if it names one.
-fn committer(asked: &TxnOffsetCommitRequest) -> Committer {
-    if asked.generation_id < 0 && asked.member_id.is_empty() && asked.group_instance_id.is_none() {
-        return Committer::Anyone;
-    }
-    Committer::Member {
-        member_id: MemberId::new(&asked.member_id),
-        instance_id: asked.group_instance_id.as_deref().map(GroupInstanceId::new),
-        generation: asked.generation_id,
-    }
 }
 
 fn offset(

@@ -96,7 +96,7 @@ fn a_new_member_whose_client_has_gone_is_given_up_at_last() {
         rig.advance(DELAY);
         joined(joining).member_id
     };
-    synced(rig.sync(&ids, 1, &[ids.clone()]));
+    synced(rig.sync(&ids, 1, std::slice::from_ref(&ids)));
     let mut new = rig.join(long);
     rig.advance(NEW_MEMBER_JOIN_TIMEOUT - Duration::from_millis(1));
     assert!(waits(&mut new));
