@@ -7,7 +7,6 @@ use chronik_state::{Change, GroupBody, GroupError, Outcome};
 use chronik_types::GroupId;
 
 use super::coordinator::Absent;
-use super::members::check_group_id;
 use super::{ClassicState, CoordinatorError, DescribedMember};
 use crate::Broker;
 
@@ -93,7 +92,6 @@ impl Broker {
     /// # Errors
     /// [`GroupError::UnknownGroup`] when there is none of that name.
     pub fn describe_group(self: &Arc<Self>, id: &GroupId) -> Result<DescribedGroup, CoordinatorError> {
-        check_group_id(id)?;
         let in_memory = self.in_group(id, Absent::Leave, |group, _| DescribedGroup {
             state: group.state(),
             protocol_type: group.protocol_type().unwrap_or_default().into(),
@@ -114,12 +112,11 @@ impl Broker {
         Ok(DescribedGroup { state, protocol_type, protocol, members })
     }
 
-    /// Deletes a group without members, with its offsets.
+    /// Deletes a group without members, with its offsets. The group without a name can be one, as it can commit.
     ///
     /// # Errors
     /// [`CoordinatorError`].
     pub async fn delete_group(self: &Arc<Self>, group_id: GroupId) -> Result<(), CoordinatorError> {
-        check_group_id(&group_id)?;
         let has_members = self.in_group(&group_id, Absent::Leave, |group, _| !group.is_empty());
         if has_members.is_some_and(|(has_members, _)| has_members) {
             return Err(GroupError::NotEmpty.into());

@@ -1,6 +1,6 @@
 //! DeleteGroups (42), versions 0 to 2. KIP-229.
 //!
-//! A group goes with its offsets. Codes: INVALID_GROUP_ID, NON_EMPTY_GROUP, GROUP_ID_NOT_FOUND, and what a change can fail with.
+//! A group goes with its offsets. Codes: NON_EMPTY_GROUP, GROUP_ID_NOT_FOUND, and what a change can fail with.
 
 use std::collections::HashSet;
 use std::sync::Arc;

@@ -1,6 +1,6 @@
 //! DescribeGroups (15), versions 0 to 6. KIP-345, KIP-430, KIP-1043.
 //!
-//! A group that is not there is `Dead`; from version 6 on that is GROUP_ID_NOT_FOUND. Code: INVALID_GROUP_ID.
+//! A group that is not there is `Dead`; from version 6 on that is GROUP_ID_NOT_FOUND.
 
 use std::sync::Arc;
 

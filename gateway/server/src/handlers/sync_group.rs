@@ -13,7 +13,7 @@ use kafka_protocol::messages::{SyncGroupRequest, SyncGroupResponse};
 use super::group_words::{group_id, kept, member, text};
 use super::{Context, Request, Response};
 
-/// The first version that tells the protocol (KIP-559).
+/// The first version in which both sides say what the protocol is (KIP-559).
 const PROTOCOL_SINCE: i16 = 5;
 
 /// Answers a request.
@@ -22,14 +22,15 @@ pub(super) async fn handle(
     request: Request<SyncGroupRequest>,
 ) -> Response<SyncGroupResponse> {
     let version = request.version;
+    let message = &request.message;
+    if version >= PROTOCOL_SINCE && (message.protocol_type.is_none() || message.protocol_name.is_none()) {
+        return refused(ErrorCode::InconsistentGroupProtocol);
+    }
     let closing = request.connection.closing.clone();
     let synced = tokio::select! {
         biased;
         synced = context.broker.sync_group(asked(&request.message)) => synced,
-        () = closing.cancelled() => {
-            let error = ErrorCode::NotCoordinator;
-            return Response { message: SyncGroupResponse::default().with_error_code(error.code()), error };
-        }
+        () = closing.cancelled() => return refused(ErrorCode::NotCoordinator),
     };
     match synced {
         Ok(synced) => {
@@ -41,11 +42,12 @@ pub(super) async fn handle(
                 .with_assignment(Bytes::copy_from_slice(&synced.assignment));
             Response::ok(response)
         }
-        Err(error) => {
-            let error = error.error_code();
-            Response { message: SyncGroupResponse::default().with_error_code(error.code()), error }
-        }
+        Err(error) => refused(error.error_code()),
     }
+}
+
+fn refused(error: ErrorCode) -> Response<SyncGroupResponse> {
+    Response { message: SyncGroupResponse::default().with_error_code(error.code()), error }
 }
 
 fn asked(asked: &SyncGroupRequest) -> SyncRequest {

@@ -23,9 +23,8 @@ async fn a_member_joins_works_and_leaves_in_every_version() {
         assert_eq!(joined.protocol_type.as_deref(), (version >= 7).then_some("consumer"));
         let sync_version = version.min(5);
         let mut request = sync(&group, &id, 1, &[(&id, "work")]);
-        if sync_version == 5 {
-            request =
-                request.with_protocol_type(Some(text("consumer"))).with_protocol_name(Some(text("range")));
+        if sync_version < 5 {
+            request = request.with_protocol_type(None).with_protocol_name(None);
         }
         let synced = client.call(sync_version, request).await;
         assert_eq!((synced.error_code, &synced.assignment[..]), (0, &b"work"[..]), "version {sync_version}");

@@ -65,6 +65,8 @@ async fn syncs_are_refused_with_kafkas_codes() {
         (sync(&group, &id, 2, &[]), 22),
         (sync(&group, &id, 1, &[]).with_group_instance_id(Some(text("i"))), 25),
         (sync(&group, &id, 1, &[]).with_protocol_type(Some(text("connect"))), 23),
+        (sync(&group, &id, 1, &[]).with_protocol_type(None), 23),
+        (sync("", &id, 1, &[]).with_protocol_name(None), 23),
         (sync(&group, &id, 1, &[]).with_protocol_name(Some(text("sticky"))), 23),
         (sync(&group, &id, 1, &[]), 0),
     ];

@@ -195,10 +195,11 @@ impl Client {
     }
 
     pub(crate) async fn only_member_with(&mut self, request: JoinGroupRequest) -> StrBytes {
-        let group = request.group_id.clone();
+        let (group, protocol_type) = (request.group_id.clone(), request.protocol_type.clone());
         let joined = self.join(9, request).await;
         assert_eq!((joined.error_code, joined.generation_id), (0, 1));
-        let synced = self.call(5, sync(&group, &joined.member_id, 1, &[(&joined.member_id, "mine")])).await;
+        let request = sync(&group, &joined.member_id, 1, &[(&joined.member_id, "mine")]);
+        let synced = self.call(5, request.with_protocol_type(Some(protocol_type))).await;
         assert_eq!((synced.error_code, &synced.assignment[..]), (0, &b"mine"[..]));
         joined.member_id
     }
@@ -241,6 +242,8 @@ pub(crate) fn sync(group: &str, id: &str, generation: i32, assigned: &[(&str, &s
         .with_group_id(GroupId(text(group)))
         .with_member_id(text(id))
         .with_generation_id(generation)
+        .with_protocol_type(Some(text("consumer")))
+        .with_protocol_name(Some(text("range")))
         .with_assignments(assignments.collect())
 }
 
