@@ -2,6 +2,7 @@
 #![cfg(test)]
 
 mod connections;
+mod consumer_groups;
 mod fetching;
 mod golden;
 mod likeness;
