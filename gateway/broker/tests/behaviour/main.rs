@@ -2,6 +2,7 @@
 #![cfg(test)]
 
 mod changes;
+mod consumer_groups;
 mod offsets;
 mod produce;
 mod read;

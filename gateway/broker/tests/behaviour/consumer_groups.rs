@@ -1,0 +1,145 @@
+//! Sessions of consumer groups: who is taken out when, and what a restart changes.
+
+use std::time::Duration;
+
+use chronik_broker::ConsumerHeartbeatAnswer;
+use chronik_config::Settings;
+use chronik_state::ConsumerGroupHeartbeat;
+use chronik_types::{GroupId, MemberEpoch, MemberId, TopicPartition};
+
+use crate::support::Rig;
+
+const SESSION: Duration = Duration::from_secs(45);
+const REBALANCE: Duration = Duration::from_secs(10);
+
+async fn rig() -> Rig {
+    let mut settings = Settings::default();
+    settings.groups.consumer_assignment_interval = Duration::ZERO;
+    let rig = Rig::with(settings, 1 << 20).await;
+    rig.topic("t", 4).await;
+    rig
+}
+
+impl Rig {
+    async fn beat(
+        &self,
+        member: &str,
+        epoch: i32,
+        owned: Option<Vec<TopicPartition>>,
+    ) -> ConsumerHeartbeatAnswer {
+        let joins = epoch == 0;
+        let group_id = GroupId::new("g");
+        let heartbeat = ConsumerGroupHeartbeat {
+            settings: self.broker.consumer_group_settings(&group_id),
+            group_id,
+            member_id: MemberId::new(member),
+            epoch: MemberEpoch::new(epoch),
+            instance_id: None,
+            rack_id: None,
+            rebalance_timeout_ms: joins.then_some(i32::try_from(REBALANCE.as_millis()).unwrap()),
+            subscribed_topics: joins.then(|| vec!["t".into()]),
+            subscribed_regex: None,
+            assignor: None,
+            owned: if joins { Some(Vec::new()) } else { owned },
+            client_id: "c".into(),
+            client_host: "/h".into(),
+            resolved: Vec::new(),
+        };
+        self.broker.consumer_heartbeat(heartbeat).await.unwrap()
+    }
+
+    async fn wait(&self, time: Duration) {
+        self.clock.advance(time);
+        self.broker.run_consumer_timers().await.unwrap();
+    }
+
+    fn members(&self) -> Vec<String> {
+        self.broker.state(|state| {
+            let group = state.group("g").and_then(|group| group.consumer());
+            group.into_iter().flat_map(|group| group.members().keys().map(ToString::to_string)).collect()
+        })
+    }
+}
+
+#[tokio::test]
+async fn a_silent_member_is_taken_out_when_its_session_ends() {
+    let rig = rig().await;
+    rig.beat("a", 0, None).await;
+    rig.beat("b", 0, None).await;
+    rig.wait(SESSION - Duration::from_millis(1)).await;
+    assert_eq!(rig.members(), ["a", "b"]);
+    // A heartbeat that changes nothing keeps a member, too.
+    rig.beat("b", 2, None).await;
+    rig.wait(Duration::from_millis(1)).await;
+    assert_eq!(rig.members(), ["b"]);
+    rig.wait(SESSION).await;
+    assert!(rig.members().is_empty());
+}
+
+#[tokio::test]
+async fn a_member_that_keeps_partitions_for_too_long_is_taken_out() {
+    let rig = rig().await;
+    let all = rig.beat("a", 0, None).await.assignment.unwrap();
+    rig.beat("b", 0, None).await;
+    assert_eq!(rig.beat("a", 1, Some(all.clone())).await.assignment.unwrap().len(), 2);
+    rig.wait(REBALANCE - Duration::from_millis(1)).await;
+    // Its heartbeats do not give it more time.
+    rig.beat("a", 1, Some(all)).await;
+    assert_eq!(rig.members(), ["a", "b"]);
+    rig.wait(Duration::from_millis(1)).await;
+    assert_eq!(rig.members(), ["b"]);
+    assert_eq!(rig.beat("b", 2, None).await.assignment.map(|all| all.len()), Some(4));
+}
+
+#[tokio::test]
+async fn a_member_that_has_given_up_in_time_stays() {
+    let rig = rig().await;
+    let all = rig.beat("a", 0, None).await.assignment.unwrap();
+    rig.beat("b", 0, None).await;
+    let kept = rig.beat("a", 1, Some(all)).await.assignment.unwrap();
+    rig.beat("a", 1, Some(kept)).await;
+    rig.wait(REBALANCE * 2).await;
+    assert_eq!(rig.members(), ["a", "b"]);
+}
+
+#[tokio::test]
+async fn members_have_a_whole_session_after_a_restart_and_keep_what_they_have() {
+    let mut rig = rig().await;
+    let all = rig.beat("a", 0, None).await.assignment.unwrap();
+    rig.wait(SESSION - Duration::from_secs(1)).await;
+    rig.restart().await;
+    rig.wait(SESSION - Duration::from_secs(1)).await;
+    assert_eq!(rig.members(), ["a"]);
+    let answer = rig.beat("a", 1, Some(all)).await;
+    assert_eq!((answer.member_epoch.get(), answer.assignment), (1, None));
+    rig.wait(SESSION).await;
+    assert!(rig.members().is_empty());
+}
+
+#[tokio::test]
+async fn the_rebalance_timeout_begins_anew_after_a_restart() {
+    let mut rig = rig().await;
+    let all = rig.beat("a", 0, None).await.assignment.unwrap();
+    rig.beat("b", 0, None).await;
+    rig.beat("a", 1, Some(all)).await;
+    rig.restart().await;
+    rig.wait(REBALANCE - Duration::from_millis(1)).await;
+    assert_eq!(rig.members(), ["a", "b"]);
+    rig.wait(Duration::from_millis(1)).await;
+    assert_eq!(rig.members(), ["b"]);
+}
+
+#[tokio::test]
+async fn new_partitions_are_noticed_by_the_next_heartbeat() {
+    let rig = rig().await;
+    rig.beat("a", 0, None).await;
+    assert_eq!(rig.beat("a", 1, None).await.assignment, None);
+    let create = chronik_state::CreatePartitions {
+        topic_id: rig.broker.topic("t").unwrap().id(),
+        total: 5,
+        assignments: Vec::new(),
+        limits: rig.broker.topic_limits(),
+    };
+    rig.broker.create_partitions(create).await.unwrap();
+    assert_eq!(rig.beat("a", 1, None).await.assignment.map(|all| all.len()), Some(5));
+}
