@@ -1,12 +1,13 @@
 //! A blocking client of one connection.
 
-use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
-use bytes::{BufMut, Bytes, BytesMut};
+use bytes::{Bytes, BytesMut};
 use kafka_protocol::messages::{RequestHeader, ResponseHeader};
 use kafka_protocol::protocol::{Decodable, Encodable, HeaderVersion, Request, StrBytes};
+
+use crate::frame::{read_frame, write_frame};
 
 /// Why a request got no answer.
 #[derive(Debug, thiserror::Error)]
@@ -29,9 +30,6 @@ pub struct Connection {
     socket: TcpStream,
     next_correlation_id: i32,
 }
-
-/// No broker under test answers with more; a larger length is a broken frame.
-const MAX_RESPONSE_BYTES: usize = 256 * 1024 * 1024;
 
 impl Connection {
     /// Connects; every read and write fails after `timeout`.
@@ -80,12 +78,7 @@ impl Connection {
     /// # Errors
     /// When they are too many for a frame or cannot be sent.
     pub fn send_frame(&mut self, body: &[u8]) -> Result<(), ClientError> {
-        let length = i32::try_from(body.len()).map_err(|e| ClientError::Unencodable(e.to_string()))?;
-        let mut frame = BytesMut::with_capacity(body.len() + 4);
-        frame.put_i32(length);
-        frame.put_slice(body);
-        self.socket.write_all(&frame)?;
-        Ok(())
+        write_frame(&mut self.socket, body)
     }
 
     /// Waits for the answer to the request with this correlation id.
@@ -97,17 +90,11 @@ impl Connection {
         version: i16,
         correlation_id: i32,
     ) -> Result<R::Response, ClientError> {
-        let mut frame = self.receive_frame()?;
-        let unreadable = |error| ClientError::Unreadable(format!("{error:#}"));
-        let header_version = <R::Response as HeaderVersion>::header_version(version);
-        let header = ResponseHeader::decode(&mut frame, header_version).map_err(unreadable)?;
-        if header.correlation_id != correlation_id {
-            let text = format!("answer to {} while {correlation_id} was due", header.correlation_id);
+        let frame = self.receive_frame()?;
+        let (answered, response) = decode_answer::<R>(version, frame)?;
+        if answered != correlation_id {
+            let text = format!("answer to {answered} while {correlation_id} was due");
             return Err(ClientError::Unreadable(text));
-        }
-        let response = R::Response::decode(&mut frame, version).map_err(unreadable)?;
-        if !frame.is_empty() {
-            return Err(ClientError::Unreadable(format!("{} bytes too many", frame.len())));
         }
         Ok(response)
     }
@@ -117,14 +104,21 @@ impl Connection {
     /// # Errors
     /// When the connection fails or claims an impossible length.
     pub fn receive_frame(&mut self) -> Result<Bytes, ClientError> {
-        let mut length = [0; 4];
-        self.socket.read_exact(&mut length)?;
-        let length = usize::try_from(i32::from_be_bytes(length))
-            .ok()
-            .filter(|length| *length <= MAX_RESPONSE_BYTES)
-            .ok_or_else(|| ClientError::Unreadable("impossible frame length".to_owned()))?;
-        let mut frame = vec![0; length];
-        self.socket.read_exact(&mut frame)?;
-        Ok(Bytes::from(frame))
+        read_frame(&mut self.socket)
     }
+}
+
+/// Reads an answer: its correlation id and what it says.
+pub(crate) fn decode_answer<R: Request>(
+    version: i16,
+    mut frame: Bytes,
+) -> Result<(i32, R::Response), ClientError> {
+    let unreadable = |error| ClientError::Unreadable(format!("{error:#}"));
+    let header_version = <R::Response as HeaderVersion>::header_version(version);
+    let header = ResponseHeader::decode(&mut frame, header_version).map_err(unreadable)?;
+    let response = R::Response::decode(&mut frame, version).map_err(unreadable)?;
+    if !frame.is_empty() {
+        return Err(ClientError::Unreadable(format!("{} bytes too many", frame.len())));
+    }
+    Ok((header.correlation_id, response))
 }
