@@ -1,0 +1,18 @@
+//! What other systems got wrong, done to the real binary over the wire: requests that come late, twice or out of order,
+//! and `kill -9` in between. Each case is a class of bugs that was found in a system that speaks Kafka's protocol.
+//!
+//! `stage` is a gateway behind the proxy; `ledger` says what a partition must show to its readers.
+#![cfg(test)]
+
+mod aborted_reads;
+mod committed_offsets;
+mod conservation;
+mod every_offset;
+mod hanging;
+mod late_requests;
+mod ledger;
+mod produced_offsets;
+mod rebalances;
+mod sequence_reuse;
+mod stage;
+mod torn_transactions;
