@@ -125,6 +125,7 @@ impl ClassicGroup {
             awaiting_sync: None,
         };
         let reason = format!("new member {id}, {}", said(request.reason));
+        self.bytes += member.bytes();
         self.members.insert(id, member);
         self.awaiting_join += 1;
         self.wake_at(deadline);
@@ -133,10 +134,8 @@ impl ClassicGroup {
 
     /// A member takes over what its new request says, and waits for the next generation.
     fn update(&mut self, id: &MemberId, request: JoinRequest, waiter: JoinWaiter) {
+        self.set_protocols(id, request.protocols);
         let Some(member) = self.members.get_mut(id) else { return };
-        self.protocols.remove(&member.protocols);
-        self.protocols.add(&request.protocols);
-        member.protocols = request.protocols;
         member.rebalance_timeout_ms = request.rebalance_timeout_ms;
         member.session_timeout_ms = request.session_timeout_ms;
         // An earlier request of the same member has lost its client.

@@ -20,9 +20,10 @@ mod sync;
 mod tests;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
-use chronik_state::GroupError;
+use chronik_state::{GroupError, MemberProtocol};
 use chronik_types::{GroupId, GroupInstanceId, MemberId, TimestampMs};
 
 pub use self::commit::Committing;
@@ -93,6 +94,10 @@ pub(crate) struct ClassicGroup {
     protocols: ProtocolCounts,
     /// How many members wait in a JoinGroup.
     awaiting_join: usize,
+    /// How many members have been told the generation, and have not asked for their assignment.
+    owing_sync: usize,
+    /// Bytes of what members brought and were assigned.
+    bytes: usize,
     /// Set in the first rebalance after the group was empty.
     initial: Option<InitialDelay>,
     /// When members have to have joined.
@@ -120,6 +125,8 @@ impl ClassicGroup {
             pending: BTreeMap::new(),
             protocols: ProtocolCounts::default(),
             awaiting_join: 0,
+            owing_sync: 0,
+            bytes: 0,
             initial: None,
             join_deadline: None,
             sync_deadline: None,
@@ -144,8 +151,8 @@ impl ClassicGroup {
     }
 
     /// Bytes of what its members brought and were assigned.
-    pub(crate) fn member_bytes(&self) -> usize {
-        self.members.values().map(Member::bytes).sum()
+    pub(crate) const fn member_bytes(&self) -> usize {
+        self.bytes
     }
 
     /// How many members, and bytes of them, a join would add.
@@ -221,10 +228,31 @@ impl ClassicGroup {
         self.wake_at(deadline);
     }
 
+    /// Lets a member support other protocols.
+    fn set_protocols(&mut self, id: &MemberId, protocols: Arc<[MemberProtocol]>) {
+        let Some(member) = self.members.get_mut(id) else { return };
+        self.protocols.remove(&member.protocols);
+        self.protocols.add(&protocols);
+        self.bytes -= member.bytes();
+        member.protocols = protocols;
+        self.bytes += member.bytes();
+    }
+
+    /// Gives every member its part of the assignment, or nothing.
+    fn set_assignments(&mut self, mut assigned: impl FnMut(&MemberId) -> Option<Arc<[u8]>>) {
+        for (id, member) in &mut self.members {
+            self.bytes -= member.assignment.len();
+            member.assignment = assigned(id).unwrap_or_default();
+            self.bytes += member.assignment.len();
+        }
+    }
+
     /// Takes a member out, with all that points to it. Who waits in its name is told before.
     fn remove(&mut self, id: &MemberId) {
         if let Some(member) = self.members.remove(id) {
             self.protocols.remove(&member.protocols);
+            self.bytes -= member.bytes();
+            self.owing_sync -= usize::from(member.owes_sync);
             if member.awaiting_join.is_some() {
                 self.awaiting_join -= 1;
             }

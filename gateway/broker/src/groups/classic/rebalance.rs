@@ -5,6 +5,9 @@ use std::time::Duration;
 use super::{ClassicGroup, Phase, Step, StoreKind};
 use crate::groups::CoordinatorError;
 
+/// What a wait for the sessions of members takes at least, whatever rebalance timeout they have asked for.
+const AT_LEAST: Duration = Duration::from_secs(1);
+
 /// The wait of a group that was empty: each new member makes it longer, up to the rebalance timeout.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct InitialDelay {
@@ -32,6 +35,7 @@ impl ClassicGroup {
         }
         self.sync_deadline = None;
         self.members.values_mut().for_each(|member| member.owes_sync = false);
+        self.owing_sync = 0;
         let was_empty = self.phase == Phase::Empty;
         self.go(Phase::PreparingRebalance, step);
         tracing::info!(group = %step.group_id, generation = self.generation, reason, "rebalance begins");
@@ -87,7 +91,7 @@ impl ClassicGroup {
         }
         if !self.members.is_empty() && !self.elect_joined_leader() {
             // Only static members are left, and none has joined: their sessions have to end first.
-            return self.join_within(self.rebalance_timeout(), step.now);
+            return self.join_within(self.rebalance_timeout().max(AT_LEAST), step.now);
         }
         self.initial = None;
         self.generation = if self.generation == i32::MAX { 1 } else { self.generation + 1 };
@@ -116,6 +120,7 @@ impl ClassicGroup {
                 member.owes_sync = true;
             }
         }
+        self.owing_sync = self.members.len();
         let deadline = step.now.saturating_add(self.rebalance_timeout());
         self.sync_deadline = Some(deadline);
         self.wake_at(deadline);

@@ -117,7 +117,9 @@ impl ClassicGroup {
             if let Some(instance) = &member.instance_id {
                 group.instances.insert(instance.clone(), id.clone());
             }
-            group.members.insert(id.clone(), Member::restored(member));
+            let member = Member::restored(member);
+            group.bytes += member.bytes();
+            group.members.insert(id.clone(), member);
             group.renew(id, now);
         }
         group.phase = if group.members.is_empty() { Phase::Empty } else { Phase::Stable };
@@ -226,10 +228,8 @@ impl ClassicGroup {
                 tracing::warn!(group = %step.group_id, member = %new_id, %error, "the id of a static member could not be stored");
                 self.answer_join(&new_id, Err(super::JoinRefusal::anonymous(error)));
                 self.rename_static(&new_id, &before.id);
+                self.set_protocols(&before.id, before.protocols);
                 if let Some(member) = self.members.get_mut(&before.id) {
-                    self.protocols.remove(&member.protocols);
-                    self.protocols.add(&before.protocols);
-                    member.protocols = before.protocols;
                     member.rebalance_timeout_ms = before.rebalance_timeout_ms;
                     member.session_timeout_ms = before.session_timeout_ms;
                 }

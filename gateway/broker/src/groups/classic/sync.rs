@@ -78,10 +78,12 @@ impl ClassicGroup {
 
     /// The member has asked for its assignment; when all have, nobody is waited for any more.
     fn has_synced(&mut self, id: &MemberId) {
-        if let Some(member) = self.members.get_mut(id) {
+        let member = self.members.get_mut(id).filter(|member| member.owes_sync);
+        if let Some(member) = member {
             member.owes_sync = false;
+            self.owing_sync -= 1;
         }
-        if !self.members.values().any(|member| member.owes_sync) {
+        if self.owing_sync == 0 {
             self.sync_deadline = None;
         }
     }
@@ -98,9 +100,7 @@ impl ClassicGroup {
     /// The assignment is stored: everybody gets his part.
     pub(super) fn assign(&mut self, mut assignments: Assignments, step: &mut Step<'_>) {
         self.go(Phase::Stable, step);
-        for (id, member) in &mut self.members {
-            member.assignment = assignments.remove(id).unwrap_or_default();
-        }
+        self.set_assignments(|id| assignments.remove(id));
         let ids: Vec<_> = self.members.keys().cloned().collect();
         for id in ids {
             let answer = self.synced(&id);
@@ -113,7 +113,7 @@ impl ClassicGroup {
 
     /// There is no assignment in this generation.
     pub(super) fn reset_assignments(&mut self, error: &CoordinatorError, now: Duration) {
-        self.members.values_mut().for_each(|member| member.assignment = Arc::default());
+        self.set_assignments(|_| None);
         let ids: Vec<_> = self.members.keys().cloned().collect();
         for id in ids {
             if self.answer_sync(&id, Err(error.clone())) {

@@ -155,6 +155,27 @@ fn only_static_members_that_have_not_joined_keep_a_rebalance_waiting() {
 }
 
 #[test]
+fn a_rebalance_timeout_of_nothing_does_not_make_the_timers_spin() {
+    let mut rig = Rig::new();
+    let joins = [rig.join(static_request("i")), rig.join(request())];
+    rig.all_join();
+    let ids = joins.map(|join| joined(join).member_id).to_vec();
+    rig.sync_all(&ids);
+    let hasty = JoinRequest { rebalance_timeout_ms: 0, session_timeout_ms: 20_000, ..static_request("i") };
+    joined(rig.join(hasty));
+    // With the other it would have to join within no time.
+    rig.leave(&[&ids[1]]);
+    assert_eq!(rig.state(), ClassicState::PreparingRebalance);
+    let (start, mut wakes) = (rig.now, 0);
+    while rig.group.alarm() <= start + Duration::from_secs(15) {
+        rig.now = rig.group.alarm().max(rig.now);
+        rig.step(|group, step| group.expire(step));
+        wakes += 1;
+    }
+    assert!(wakes < 40, "{wakes} wakes in 15 seconds");
+}
+
+#[test]
 fn heartbeats_do_not_move_the_alarm() {
     let (mut rig, ids) = Rig::stable(2);
     let alarm = rig.group.alarm();
