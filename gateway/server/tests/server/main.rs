@@ -12,4 +12,5 @@ mod producing;
 mod sessions;
 mod stopping;
 mod support;
+mod transactions;
 mod versions;

@@ -139,15 +139,19 @@ async fn producers_get_ids_that_nobody_has_had() {
 }
 
 #[tokio::test]
-async fn transactional_ids_are_refused() {
+async fn producers_that_ask_for_nonsense_are_refused() {
     let gateway = Gateway::start().await;
     let mut client = gateway.client().await;
-    let transactional = |id| {
+    let transactional = |id, timeout_ms| {
         InitProducerIdRequest::default()
             .with_transactional_id(Some(TransactionalId(StrBytes::from_static_str(id))))
+            .with_transaction_timeout_ms(timeout_ms)
     };
-    assert_eq!(client.call(4, &transactional("tx")).await.error_code, 35);
-    assert_eq!(client.call(4, &transactional("")).await.error_code, 42);
+    assert_eq!(client.call(4, &transactional("", 60_000)).await.error_code, 42);
+    for timeout_ms in [i32::MIN, -1, 0, 900_001, i32::MAX] {
+        assert_eq!(client.call(4, &transactional("tx", timeout_ms)).await.error_code, 50);
+    }
+    assert_eq!(client.call(4, &transactional("tx", 900_000)).await.error_code, 0);
     let half = InitProducerIdRequest::default()
         .with_transactional_id(None)
         .with_producer_id(ProducerId(5))

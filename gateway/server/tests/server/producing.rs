@@ -4,10 +4,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use chronik_types::{ProducerEpoch, ProducerId, Sequence};
+use kafka_protocol::messages::ProduceRequest;
 use kafka_protocol::messages::produce_request::{PartitionProduceData, TopicProduceData};
 use kafka_protocol::messages::produce_response::PartitionProduceResponse;
-use kafka_protocol::messages::{ProduceRequest, TransactionalId};
-use kafka_protocol::protocol::StrBytes;
 
 use crate::support::{Gateway, batch, builder, name, wire_id};
 
@@ -92,17 +91,6 @@ async fn acks_are_checked() {
         assert_eq!((answer.error_code, answer.base_offset), (21, -1));
     }
     assert_eq!(gateway.broker.topic("t").unwrap().partitions()[0].high_watermark().get(), 0);
-}
-
-#[tokio::test]
-async fn transactions_are_refused_clearly() {
-    let gateway = Gateway::start().await;
-    gateway.topic("t", 1).await;
-    let id = TransactionalId(StrBytes::from_static_str("tx"));
-    let asked = request("t", 0, batch(&[b"x"])).with_transactional_id(Some(id));
-    let answer = produce(&gateway, 9, &asked).await;
-    assert_eq!(answer.error_code, 48);
-    assert!(answer.error_message.unwrap().contains("no transactions"));
 }
 
 #[tokio::test]
