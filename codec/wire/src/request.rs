@@ -11,8 +11,9 @@ use crate::wellformed::{Malformed, Reason, check_request, surplus};
 /// Strings and records of the result share the memory of the frame: copy what outlives the request.
 ///
 /// # Errors
-/// [`Malformed`] says where and why. Bytes after the end of the message are refused too, but for the three that librdkafka
-/// adds to its Metadata; Kafka overlooks any, but nothing good follows from a peer that counts differently than we do.
+/// [`Malformed`] says where and why. Bytes after the end of the message are refused too, but for the few that librdkafka
+/// adds to its Metadata and its ListGroups; Kafka overlooks any, but nothing good follows from a peer that counts
+/// differently than we do.
 pub fn decode_request<T: Request>(version: i16, body: &mut Bytes) -> Result<T, Malformed> {
     let unsupported = || Malformed::new("request", version, 0, Reason::UnsupportedVersion);
     let api = api::lookup(T::KEY).ok_or_else(unsupported)?;

@@ -3,7 +3,8 @@
 //! kafka-protocol reserves whatever an array length on the wire claims, so a request of four bytes can ask for 150 GB
 //! and abort the process. Here a compact description of each message (in `shape`) is walked over the bytes first. What
 //! passes has no count, length or tagged field that exceeds what is left, strings that are UTF-8, no null where Kafka
-//! has none, no bytes after its end (three after Metadata, see `surplus`), and needs at most [`allowed_memory`] to decode.
+//! has none, no bytes after its end (but for a few after Metadata and ListGroups, see `surplus`), and needs at most
+//! [`allowed_memory`] to decode.
 //!
 //! Values are not judged here: whether a partition index is negative is the handler's business.
 
@@ -36,13 +37,18 @@ pub const fn allowed_memory(length: usize) -> usize {
 /// How many bytes after the end of a request are overlooked.
 ///
 /// librdkafka asks for all topics with a null of four bytes where a flexible version has one of one byte, so its
-/// Metadata is three bytes too long (seen from 2.16 in version 13). Kafka overlooks what is left of any request; here
-/// that is kept to the one that real clients send.
+/// Metadata is three bytes too long (seen from 2.16 in version 13), and closes a ListGroups twice (seen from 2.0.2 in
+/// version 4). Kafka overlooks what is left of any request; here that is kept to what real clients send.
 pub(crate) const fn surplus(api: &Api, version: i16) -> usize {
-    if api.key == METADATA && api.is_flexible(version) { 3 } else { 0 }
+    match api.key {
+        METADATA if api.is_flexible(version) => 3,
+        LIST_GROUPS if api.is_flexible(version) => 1,
+        _ => 0,
+    }
 }
 
 const METADATA: i16 = 3;
+const LIST_GROUPS: i16 = 16;
 
 /// Checks the body of a request, that is, all bytes after the request header.
 ///

@@ -168,6 +168,18 @@ fn librdkafkas_request_for_all_topics_passes() {
     );
 }
 
+#[test]
+fn librdkafkas_list_of_groups_passes() {
+    let list_groups = api::lookup(16).unwrap();
+    // As sent: no states, tags, and tags again.
+    let sent = b"\x01\0\0";
+    check_request(list_groups, 4, sent).unwrap();
+    let mut body = Bytes::from_static(sent);
+    let request: messages::ListGroupsRequest = crate::request::decode_request(4, &mut body).unwrap();
+    assert_eq!((request.states_filter.len(), body.len()), (0, 0));
+    assert!(check_request(list_groups, 2, b"\0").is_err(), "only flexible versions are so long");
+}
+
 /// The property that everything else serves: what passes, kafka-protocol decodes, to the last byte and within the limit.
 #[test]
 fn mutated_bytes_are_refused_or_decode() {
