@@ -1,5 +1,4 @@
 import java.lang.reflect.Method;
-import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.HashMap;
@@ -10,7 +9,6 @@ import java.util.concurrent.Future;
 import org.apache.kafka.clients.admin.AdminClient;
 import org.apache.kafka.clients.admin.NewTopic;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
-import org.apache.kafka.clients.consumer.ConsumerRecords;
 import org.apache.kafka.clients.consumer.KafkaConsumer;
 import org.apache.kafka.clients.consumer.OffsetAndTimestamp;
 import org.apache.kafka.clients.producer.KafkaProducer;
@@ -25,10 +23,9 @@ import org.apache.kafka.common.utils.AppInfoParser;
 
 /** The e2e scenario with the Java client, any version from 0.11 on: what changed since then is looked up by reflection. */
 public final class Client {
-    private static final String BOOTSTRAP = System.getenv("E2E_BOOTSTRAP");
     private static final String MODE = Records.setting("E2E_MODE", "full");
 
-    private final AdminClient admin = AdminClient.create(common());
+    private final AdminClient admin = AdminClient.create(Calls.config(Map.of()));
     private final KafkaConsumer<byte[], byte[]> consumer = consumer();
 
     public static void main(String[] args) throws Exception {
@@ -52,14 +49,8 @@ public final class Client {
         client.admin.close();
     }
 
-    private static Properties common() {
-        Properties config = new Properties();
-        config.put("bootstrap.servers", BOOTSTRAP);
-        return config;
-    }
-
     private static KafkaConsumer<byte[], byte[]> consumer() {
-        Properties config = common();
+        Properties config = Calls.config(Map.of());
         config.put("enable.auto.commit", "false");
         config.put("auto.offset.reset", "none");
         // Other requests queue behind a waiting fetch on the same connection: let it wait but briefly.
@@ -68,7 +59,7 @@ public final class Client {
     }
 
     private void write(String topic, String codec) throws Exception {
-        Properties config = common();
+        Properties config = Calls.config(Map.of());
         config.put("acks", "all");
         config.put("enable.idempotence", "true");
         config.put("compression.type", codec);
@@ -94,22 +85,12 @@ public final class Client {
         long end = System.nanoTime() + 60_000_000_000L;
         while (next < from + count) {
             if (System.nanoTime() > end) throw new AssertionError(assigned + ": nothing more at offset " + next);
-            for (ConsumerRecord<byte[], byte[]> r : poll()) {
+            for (ConsumerRecord<byte[], byte[]> r : Calls.poll(consumer, 1000)) {
                 List<Object[]> headers = new ArrayList<>();
                 for (Header h : r.headers()) headers.add(new Object[] {h.key(), h.value()});
                 equal("next offset of " + assigned, r.offset(), next++);
                 Records.compare(partition, r.offset(), r.key(), r.value(), headers, r.timestamp());
             }
-        }
-    }
-
-    /** poll(Duration) came with 2.0; poll(long) went with 4.0. */
-    @SuppressWarnings("unchecked")
-    private ConsumerRecords<byte[], byte[]> poll() throws Exception {
-        try {
-            return (ConsumerRecords<byte[], byte[]>) KafkaConsumer.class.getMethod("poll", Duration.class).invoke(consumer, Duration.ofSeconds(1));
-        } catch (NoSuchMethodException old) {
-            return (ConsumerRecords<byte[], byte[]>) KafkaConsumer.class.getMethod("poll", long.class).invoke(consumer, 1000L);
         }
     }
 

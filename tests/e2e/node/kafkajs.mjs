@@ -1,4 +1,5 @@
-// kafkajs: idempotent producer and admin. It reads only within groups: E2E_READER, another client, reads back what it wrote.
+// kafkajs: idempotent and transactional producer, groups, admin. It reads only within groups: E2E_READER, another client, reads back what
+// it wrote in the scenario of records.
 import assert from 'node:assert/strict'
 import { execSync } from 'node:child_process'
 import zlib from 'node:zlib'
@@ -17,7 +18,7 @@ CompressionCodecs[CompressionTypes.ZSTD] = () => ({
 })
 const codecs = { none: 'None', gzip: 'GZIP', snappy: 'Snappy', lz4: 'LZ4', zstd: 'ZSTD' }
 
-const kafka = new Kafka({ clientId: 'e2e', brokers: [r.BOOTSTRAP], logLevel: logLevel.ERROR })
+const kafka = new Kafka({ clientId: 'e2e', brokers: [r.BOOTSTRAP], logLevel: process.env.E2E_SCENARIO ? logLevel.NOTHING : logLevel.ERROR })
 const admin = kafka.admin()
 await admin.connect()
 const offsetsOf = async topic => Object.fromEntries((await admin.fetchTopicOffsets(topic)).map(o => [o.partition, o]))
@@ -55,5 +56,62 @@ await r.run('kafkajs', {
     await admin.deleteTopics({ topics: [topic] })
     await r.until(`${topic} is gone`, async () => !(await admin.listTopics()).includes(topic))
   },
-  close: () => admin.disconnect()
+  close: () => admin.disconnect(),
+
+  kinds: ['roundrobin'],
+  metadata: true,
+  create: (topic, numPartitions) => admin.createTopics({ waitForLeaders: true, topics: [{ topic, numPartitions, replicationFactor: 1 }] }),
+  async send(topic, messages) {
+    const producer = kafka.producer({ idempotent: true, maxInFlightRequests: 1 })
+    await producer.connect()
+    await producer.send({ topic, acks: -1, messages })
+    await producer.disconnect()
+  },
+  async member(groupId, topic, kind, take) {
+    const consumer = kafka.consumer({ groupId, heartbeatInterval: 100, maxWaitTimeInMs: 20, readUncommitted: kind === 'uncommitted' })
+    let owned = []
+    consumer.on(consumer.events.GROUP_JOIN, ({ payload }) => { owned = payload.memberAssignment[topic] ?? [] })
+    consumer.on(consumer.events.CRASH, ({ payload }) => { throw payload.error })
+    await consumer.connect()
+    await consumer.subscribe({ topics: [topic], fromBeginning: true })
+    await consumer.run({
+      autoCommit: false,
+      eachMessage: async ({ partition, message }) => take({ partition, offset: Number(message.offset), value: message.value.toString() })
+    })
+    return {
+      owned: () => owned,
+      commit: (offsets, metadata) => consumer.commitOffsets(offsets.map(([partition, offset]) => ({ topic, partition, offset: String(offset), metadata }))),
+      close: () => consumer.disconnect()
+    }
+  },
+  groups: async () => (await admin.listGroups()).groups.map(g => g.groupId),
+  async described(groupId) {
+    const [{ state, members }] = (await admin.describeGroups([groupId])).groups
+    return [state, members.length]
+  },
+  committed: async (groupId, topic) => (await admin.fetchOffsets({ groupId, topics: [topic] }))[0].partitions,
+  alter: (groupId, topic, partition, offset) => admin.setOffsets({ groupId, topic, partitions: [{ partition, offset: String(offset) }] }),
+  removeGroup: groupId => admin.deleteGroups([groupId]),
+
+  async transactional(transactionalId) {
+    const producer = kafka.producer({ transactionalId, idempotent: true, maxInFlightRequests: 1, retry: { retries: 5 } })
+    await producer.connect()
+    return {
+      async begin(topic, messages) {
+        const transaction = await producer.transaction()
+        await transaction.send({ topic, acks: -1, messages })
+        return {
+          offsets: (consumerGroupId, source, read) => transaction.sendOffsets({ consumerGroupId, topics: [{ topic: source, partitions: lastOf(read) }] }),
+          commit: () => transaction.commit(),
+          abort: () => transaction.abort()
+        }
+      },
+      close: () => producer.disconnect()
+    }
+  }
 })
+
+function lastOf(read) {
+  const next = new Map(read.map(({ partition, offset }) => [partition, offset + 1]))
+  return [...next].map(([partition, offset]) => ({ partition, offset: String(offset) }))
+}

@@ -12,7 +12,14 @@ from confluent_kafka.admin import AdminClient, NewTopic
 import scenario
 
 
+VERSION = ck.version() if isinstance(ck.version(), str) else ck.version()[0]
+SINCE_2_2 = not VERSION.startswith("2.0.")
+
+
 class Client:
+    KINDS = ("range", "roundrobin", "cooperative-sticky") + (("consumer",) if SINCE_2_2 else ())
+    FENCED = ck.KafkaException
+
     def __init__(self):
         self.config = {"bootstrap.servers": scenario.BOOTSTRAP}
         self.admin = AdminClient(self.config)
@@ -89,5 +96,113 @@ class Client:
     def topics(self):
         return self.admin.list_topics(timeout=20).topics
 
+    def write(self, topic, records):
+        write(ck.Producer(self.config | {"linger.ms": 5, "enable.idempotence": True}), topic, records)
 
-scenario.run(f"confluent-kafka {ck.version() if isinstance(ck.version(), str) else ck.version()[0]}", Client())
+    def member(self, group, topic, kind, give_up):
+        config = {"group.id": group}
+        if kind == "consumer":
+            config |= {"group.protocol": "consumer"}
+        else:
+            config |= {"heartbeat.interval.ms": 100, "isolation.level": "read_committed"}
+            config |= {} if kind == "committed" else {"partition.assignment.strategy": kind}
+        return Member(config, topic, give_up).subscribed()
+
+    def reader(self, topic, partitions, committed):
+        reader = Member({"group.id": "unused", "isolation.level": "read_committed" if committed else "read_uncommitted"}, topic, None)
+        reader.consumer.assign([ck.TopicPartition(topic, p, 0) for p in partitions])
+        return reader
+
+    def transactional(self, transactional_id):
+        return Transactional(transactional_id)
+
+    def described(self, group):
+        (description,) = self.admin.describe_consumer_groups([group]).values()
+        found = description.result(30)
+        return found.state.name.capitalize(), len(found.members)
+
+    def groups(self):
+        return {g.group_id for g in self.admin.list_consumer_groups().result(30).valid}
+
+    def committed(self, group, topic, partitions):
+        wanted = ck.ConsumerGroupTopicPartitions(group, [ck.TopicPartition(topic, p) for p in partitions])
+        (result,) = self.admin.list_consumer_group_offsets([wanted]).values()
+        # Before 2.2 the metadata does not get through.
+        return {p.partition: (p.offset, p.metadata if SINCE_2_2 else "read by ?") for p in result.result(30).topic_partitions}
+
+    def alter(self, group, topic, offsets):
+        wanted = ck.ConsumerGroupTopicPartitions(group, [ck.TopicPartition(topic, p, o) for p, o in offsets.items()])
+        (result,) = self.admin.alter_consumer_group_offsets([wanted]).values()
+        scenario.equal("errors of altering offsets", [p.error for p in result.result(30).topic_partitions], [None] * len(offsets))
+
+    def drop(self, *_):
+        return NotImplemented
+
+    def delete_group(self, group):
+        self.admin.delete_consumer_groups([group])[group].result(30)
+
+
+class Member:
+    """A consumer of a group; also one with assigned partitions, for transactions."""
+
+    def __init__(self, config, topic, give_up):
+        self.topic, self.give_up = topic, give_up
+        self.consumer = ck.Consumer({"bootstrap.servers": scenario.BOOTSTRAP, "enable.auto.commit": False, "auto.offset.reset": "earliest", "fetch.wait.max.ms": 20} | config)
+
+    def subscribed(self):
+        self.consumer.subscribe([self.topic], on_revoke=lambda _, partitions: self.commit(self.give_up([p.partition for p in partitions])))
+        return self
+
+    def poll(self):
+        """One by one: each call can bring a rebalance, and what was read before it has to count by then."""
+        for n in range(500):
+            message = self.consumer.poll(0 if n else 0.02)
+            if message is None:
+                break
+            if message.error():
+                raise AssertionError(message.error())
+            yield message.partition(), message.offset(), message.value()
+
+    def owned(self):
+        return {p.partition for p in self.consumer.assignment()}
+
+    def commit(self, offsets):
+        if offsets:
+            self.consumer.commit(offsets=positions(self.topic, offsets), asynchronous=False)
+
+    def close(self):
+        self.consumer.close()
+
+
+class Transactional:
+    def __init__(self, transactional_id):
+        self.producer = ck.Producer({"bootstrap.servers": scenario.BOOTSTRAP, "transactional.id": transactional_id, "linger.ms": 5})
+        self.producer.init_transactions(30)
+        self.begin, self.commit, self.abort = self.producer.begin_transaction, self.producer.commit_transaction, self.producer.abort_transaction
+
+    def send(self, topic, records):
+        write(self.producer, topic, records)
+
+    def send_offsets(self, _, offsets, member):
+        plain = {partition: (offset, "") for partition, offset in offsets.items()}
+        self.producer.send_offsets_to_transaction(positions(member.topic, plain), member.consumer.consumer_group_metadata(), 30)
+
+    def close(self):
+        scenario.equal("records still queued", self.producer.flush(30), 0)
+
+
+def write(producer, topic, records):
+    for partition, value in records:
+        producer.produce(topic, value, partition=partition)
+        producer.poll(0)
+    scenario.equal("records still queued", producer.flush(60), 0)
+
+
+def positions(topic, offsets):
+    """Offsets with metadata; librdkafka before 2.2 has none."""
+    if SINCE_2_2:
+        return [ck.TopicPartition(topic, partition, offset, metadata) for partition, (offset, metadata) in offsets.items()]
+    return [ck.TopicPartition(topic, partition, offset) for partition, (offset, _) in offsets.items()]
+
+
+scenario.main(f"confluent-kafka {VERSION}", Client)

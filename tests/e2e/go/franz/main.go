@@ -1,4 +1,4 @@
-// The e2e scenario with franz-go: idempotent produce, direct consumption, raw admin requests.
+// The e2e scenarios with franz-go: idempotent produce, direct consumption, raw admin requests; groups and transactions.
 package main
 
 import (
@@ -6,11 +6,13 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	r "chronik.test/e2e/records"
+	s "chronik.test/e2e/scenario"
 )
 
 var codecs = map[string]kgo.CompressionCodec{
@@ -24,6 +26,14 @@ func main() {
 	admin, err := kgo.NewClient(kgo.SeedBrokers(r.Bootstrap))
 	r.Must(err)
 	defer admin.Close()
+	switch r.Scenario {
+	case "groups":
+		s.Groups("franz-go", groups{ctx, kadm.NewClient(admin)})
+		return
+	case "transactions":
+		s.Transactions("franz-go", groups{ctx, kadm.NewClient(admin)})
+		return
+	}
 	for _, codec := range r.Codecs {
 		started, topic := time.Now(), r.Prefix+"-"+codec
 		if r.Mode != "read" {

@@ -17,6 +17,7 @@ const Partitions = 3
 var (
 	Bootstrap = os.Getenv("E2E_BOOTSTRAP")
 	Prefix    = os.Getenv("E2E_PREFIX")
+	Scenario  = setting("E2E_SCENARIO", "records")
 	Mode      = setting("E2E_MODE", "full")
 	Codecs    = strings.Split(setting("E2E_CODECS", "none,gzip,snappy,lz4,zstd"), ",")
 	Shape     = setting("E2E_SHAPE", "bdh")

@@ -1,4 +1,4 @@
-// The e2e scenario with sarama: idempotent sync producer, partition consumers, cluster admin.
+// The e2e scenarios with sarama: idempotent sync producer, partition consumers, cluster admin; groups and transactions.
 package main
 
 import (
@@ -8,6 +8,7 @@ import (
 	"github.com/IBM/sarama"
 
 	r "chronik.test/e2e/records"
+	s "chronik.test/e2e/scenario"
 )
 
 var codecs = map[string]sarama.CompressionCodec{
@@ -27,6 +28,14 @@ func main() {
 	config.Consumer.Return.Errors = true
 	// Other requests queue behind a waiting fetch on the same connection: let it wait but briefly.
 	config.Consumer.MaxWaitTime = 20 * time.Millisecond
+	switch r.Scenario {
+	case "groups":
+		s.Groups("sarama", newGroups(config))
+		return
+	case "transactions":
+		s.Transactions("sarama", newGroups(config))
+		return
+	}
 	for _, codec := range r.Codecs {
 		started, topic := time.Now(), r.Prefix+"-"+codec
 		config.Producer.Compression = codecs[codec]
