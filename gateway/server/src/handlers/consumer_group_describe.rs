@@ -31,7 +31,6 @@ const CONSUMER: i8 = 1;
 const NOT_TOLD: i8 = -1;
 
 /// Answers a request.
-#[expect(clippy::unused_async, reason = "handlers are async")]
 pub(super) async fn handle(
     context: Arc<Context>,
     request: Request<ConsumerGroupDescribeRequest>,

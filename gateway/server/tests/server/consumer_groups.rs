@@ -170,6 +170,19 @@ async fn groups_are_no_larger_than_the_settings_say_and_speak_what_they_say() {
 }
 
 #[tokio::test]
+async fn all_groups_together_are_bounded() {
+    let gateway = Gateway::start_with(|settings| settings.groups.max_members = 1).await;
+    let mut client = gateway.client().await;
+    assert_eq!(client.call(1, &join("a")).await.error_code, 0);
+    assert_eq!(client.call(1, &join("b")).await.error_code, 81);
+    assert_eq!(client.call(1, &join("a")).await.error_code, 0, "it is there already");
+    let gateway = Gateway::start_with(|settings| settings.groups.max_groups = 1).await;
+    let mut client = gateway.client().await;
+    assert_eq!(client.call(1, &join("a")).await.error_code, 0);
+    assert_eq!(client.call(1, &join("a").with_group_id(GroupId(text("h")))).await.error_code, 81);
+}
+
+#[tokio::test]
 async fn regular_expressions_follow_the_topics() {
     let (gateway, mut client, _) = gateway().await;
     let regex = join("a").with_subscribed_topic_names(None).with_subscribed_topic_regex(Some(text("t.*")));

@@ -12,6 +12,8 @@ use chronik_types::{GroupId, MemberEpoch, MemberId, TimestampMs};
 
 use super::ConsumerGroupError;
 use super::sessions::Heard;
+use crate::groups::CoordinatorError;
+use crate::groups::ledger::Weight;
 use crate::{Broker, ChangeError};
 
 /// How long a group keeps to what its regular expressions matched, even if there are other topics: so that many new
@@ -102,6 +104,9 @@ impl Broker {
                 let ends = self.core.clock.monotonic().saturating_add(configs.consumer_session_timeout);
                 self.consumers.sessions.extend(&group_id, &member_id, ends);
                 let joins = heartbeat.epoch == MemberEpoch::JOIN;
+                if joins {
+                    self.check_room(&group_id, &member_id)?;
+                }
                 let answer = self.propose_heartbeat(heartbeat).await?;
                 if joins {
                     self.adopt_upgraded(&group_id);
@@ -119,6 +124,29 @@ impl Broker {
             heartbeat_interval: configs.consumer_heartbeat_interval,
             assignment: answer.assignment,
         })
+    }
+
+    /// Whether one more group, or one more member, may come. Counts are those of a moment.
+    pub(super) fn check_room(
+        &self,
+        group_id: &GroupId,
+        member_id: &MemberId,
+    ) -> Result<(), CoordinatorError> {
+        let settings = self.settings();
+        let max_groups = usize::try_from(settings.groups.max_groups).unwrap_or(usize::MAX);
+        let (exists, is_known, groups) = self.state(|state| {
+            let group = state.group(group_id.as_str());
+            let consumer = group.and_then(|group| group.consumer());
+            let is_known = consumer.is_some_and(|group| group.members().contains_key(member_id));
+            (group.is_some(), is_known, state.group_count())
+        });
+        let members = self.consumers.sessions.members().saturating_add(1);
+        let has_room = self.groups.ledger.has_room(&settings.groups, Weight { members, bytes: 0 });
+        if (!exists && groups >= max_groups) || (!is_known && !has_room) {
+            tracing::warn!(group = %group_id, "a member is refused: see groups.max_groups, groups.max_members");
+            return Err(CoordinatorError::GroupFull);
+        }
+        Ok(())
     }
 
     async fn propose_heartbeat(

@@ -99,6 +99,11 @@ pub(super) struct Heard {
 }
 
 impl Sessions {
+    /// How many members have a session.
+    pub(super) fn members(&self) -> usize {
+        self.inner.lock().alarms.len()
+    }
+
     /// The time of the next alarm.
     pub(crate) fn next_alarm(&self) -> Option<Duration> {
         self.inner.lock().alarms.first().map(|(at, ..)| *at)
