@@ -45,7 +45,7 @@ impl State {
             .partitions()
             .map(|(_, partition)| {
                 tree_entry(size_of::<(TopicPartition, PartitionTransactions)>())
-                    + partition.aborted().len() * size_of::<AbortedTransaction>()
+                    + size_of_val(partition.aborted())
             })
             .sum();
         producers + aborted
