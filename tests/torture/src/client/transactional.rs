@@ -161,6 +161,15 @@ impl<'a> TransactionalProducer<'a> {
         self.link.send_and_die(self.produce_version(), &request)
     }
 
+    /// Sends a batch after the end of its transaction, as one that was long under way arrives. Nothing joins a transaction
+    /// by itself in the flow of before KIP-890, so that it must be refused.
+    pub(crate) fn send_late(&mut self, topic: &Topic, key: Key, items: &[Item]) -> Result<Outcome, Over> {
+        let sequence = self.sequences.get(&(topic.name.clone(), key)).copied().unwrap_or(0);
+        let request = self.produce_request(topic, key, items, sequence);
+        let version = self.produce_version();
+        Ok(self.attempts(false, |link| produce(link, version, &request))?.outcome)
+    }
+
     /// Commits offsets of a group in the transaction.
     pub(crate) fn send_offsets(
         &mut self,

@@ -260,6 +260,14 @@ impl<'a> TxnWorker<'a> {
             return Ok(Next::Replace);
         }
         self.stage.counts.aborted.fetch_add(1, Ordering::Relaxed);
+        if producer.flow == Flow::V1 && self.dice.one_in(4) {
+            let late = producer.send_late(&self.topic, self.dice.key(&self.topic), &self.items(1))?;
+            if let Outcome::Done(offset) = late {
+                let who = &producer.link.who;
+                self.stage
+                    .problem(format!("{who}: Produce after the end of its transaction: at offset {offset}"));
+            }
+        }
         if self.dice.one_in(4) && !matches!(producer.bump()?, Outcome::Done(_)) {
             return Ok(Next::Replace);
         }
