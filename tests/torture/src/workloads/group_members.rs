@@ -8,7 +8,8 @@ use chronik_types::ErrorCode;
 use super::dice::Dice;
 use super::group_log::{Consumption, GroupLog};
 use crate::client::{
-    Beat, ClassicMember, Committer, ConsumerMember, Coordinated, Link, Topic, find_coordinator,
+    Beat, ClassicMember, Committed, Committer, ConsumerMember, Coordinated, Link, Standing, Topic,
+    commit_offsets, find_coordinator,
 };
 use crate::history::Completion;
 use crate::stage::{Over, Stage};
@@ -64,7 +65,9 @@ impl<'a> Seat<'a> {
             let mut link = self.begin(instance.clone(), incarnation, &mut consumption)?;
             let mut member = ClassicMember::new(self.group, self.topic.clone(), instance.clone());
             while !self.is_over() {
+                let before = member.standing.clone();
                 member.join(&mut link)?;
+                self.commit_late(&mut link, &before, &member.standing)?;
                 let assigned = member.assigned.iter().copied().collect();
                 // Nothing is kept from one generation to the next.
                 consumption.own(&BTreeSet::new(), 0);
@@ -75,6 +78,22 @@ impl<'a> Seat<'a> {
             }
         }
         Ok(consumption.finish())
+    }
+
+    /// A commit of the generation before, which comes when the member has joined another one: it must be refused, since
+    /// others may have read on from there.
+    fn commit_late(&self, link: &mut Link<'a>, before: &Standing, now: &Standing) -> Result<(), Over> {
+        if before.member_id != now.member_id || !(0..now.generation).contains(&before.generation) {
+            return Ok(());
+        }
+        let late: Vec<Committed> =
+            self.topic.keys().map(|key| Committed { key, offset: 0, metadata: "late".to_owned() }).collect();
+        let answer = commit_offsets(link, self.group, before, self.topic, &late)?;
+        if answer == Some(ErrorCode::None) {
+            let (old, new) = (before.generation, now.generation);
+            self.stage.problem(format!("{}: OffsetCommit of generation {old} accepted in {new}", link.who));
+        }
+        Ok(())
     }
 
     /// A member as long as its generation lasts.
