@@ -13,7 +13,7 @@ use crate::partitions::Partition;
 use crate::producers::Producer;
 use crate::state::State;
 use crate::topics::Topic;
-use crate::transactions::{AbortedTransaction, PartitionTransactions, TransactionalProducer};
+use crate::transactions::{PartitionTransactions, TransactionalProducer};
 
 /// Two counters before the text of an `Arc<str>`.
 const ARC_HEADER: usize = 16;

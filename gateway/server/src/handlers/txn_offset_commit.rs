@@ -38,7 +38,10 @@ pub(super) async fn handle(
     let checked: Vec<Vec<Result<(), ErrorCode>>> = topics
         .iter()
         .map(|topic| {
-            let check = |asked| Ok(offsets.push(offset(&context, &topic.name, asked, max_metadata)?));
+            let check = |asked| {
+                offsets.push(offset(&context, &topic.name, asked, max_metadata)?);
+                Ok(())
+            };
             topic.partitions.iter().map(check).collect()
         })
         .collect();
