@@ -1,6 +1,6 @@
 //! An estimate of the heap that a state takes, for a metric and for the test of the memory goal.
 
-use std::mem::size_of;
+use std::mem::{size_of, size_of_val};
 
 use chronik_types::{
     GroupId, MemberEpoch, MemberId, NodeId, Offset, ProducerId, TopicId, TopicName, TopicPartition,

@@ -100,10 +100,8 @@ fn an_exhausted_epoch_goes_over_into_another_producer_id() {
     worn.journal.truncate(1);
     let exhausted = claim("a", 0, last);
     let life = || {
-        let mut life = Life::default();
-        life.state = worn.state.clone();
-        life.journal.push((worn.state.applied().unwrap(), worn.journal[0].1.clone()));
-        life
+        let journal = vec![(worn.state.applied().unwrap(), worn.journal[0].1.clone())];
+        Life { state: worn.state.clone(), journal }
     };
 
     let mut taken_over = life();
@@ -183,6 +181,6 @@ fn an_idle_producer_is_not_forgotten_while_its_transaction_is_open() {
     life.bump(&other, true);
     let expire = Change::ExpireProducers { inactive_before: TimestampMs::new(i64::MAX) };
     assert_eq!(life.apply(expire), Outcome::ProducersExpired(1));
-    assert_eq!(life.produce(&producer, true, 0, 0).unwrap().duplicate_of.is_some(), true);
+    assert!(life.produce(&producer, true, 0, 0).unwrap().duplicate_of.is_some());
     life.produce(&producer, true, 0, 1).unwrap();
 }
