@@ -7,13 +7,12 @@ use std::collections::BTreeMap;
 
 use chronik_backend::DataRef;
 use chronik_state::{AppendedBatch, Change, ConfigResource, Entry, Outcome, State};
-
-use super::transactions;
 use chronik_types::TopicId;
 use chronik_wal::dump::{EntryInfo, LogDump};
 use chronik_wire::batch::{ControlType, EndTxnMarker, RecordBatch};
 
 use crate::dump::line::Line;
+use crate::dump::{groups, transactions};
 
 const ENTRY_DEPTH: usize = 2;
 const BATCH_DEPTH: usize = 3;
@@ -102,40 +101,7 @@ impl<'a> Describer<'a> {
                 line.text("change", "name_cluster").text("cluster_id", cluster_id.as_str())
             }
             Change::CheckHash(_) => line.text("change", "check_hash"),
-            Change::CommitOffsets(commit) => line
-                .text("change", "commit_offsets")
-                .text("group", commit.group_id.as_str())
-                .number("offsets", commit.offsets.len()),
-            Change::StoreClassicGroup(store) => line
-                .text("change", "store_classic_group")
-                .text("group", store.group_id.as_str())
-                .number("generation", store.group.generation.get())
-                .number("members", store.group.members.len()),
-            Change::DeleteOffsets(delete) => line
-                .text("change", "delete_offsets")
-                .text("group", delete.group_id.as_str())
-                .number("offsets", delete.partitions.len()),
-            Change::DeleteGroup { group_id } => {
-                line.text("change", "delete_group").text("group", group_id.as_str())
-            }
-            Change::ExpireOffsets(expire) => line
-                .text("change", "expire_offsets")
-                .number("groups", expire.group_ids.len())
-                .number("retention_ms", expire.retention_ms),
-            Change::ConsumerGroupHeartbeat(heartbeat) => line
-                .text("change", "consumer_group_heartbeat")
-                .text("group", heartbeat.group_id.as_str())
-                .text("member", heartbeat.member_id.as_str())
-                .number("epoch", heartbeat.epoch.get()),
-            Change::RemoveConsumerMembers(remove) => line
-                .text("change", "remove_consumer_members")
-                .text("group", remove.group_id.as_str())
-                .number("members", remove.members.len()),
-            Change::JoinConsumerGroup(join) => line
-                .text("change", "join_consumer_group")
-                .text("group", join.group_id.as_str())
-                .text("member", join.member_id.as_str()),
-            change => transactions::describe(line, change),
+            change => groups::describe(line, change),
         }
     }
 

@@ -4,6 +4,7 @@
 //! opening it, and never written. Exit code 74 says that damage was found.
 
 mod describe;
+mod groups;
 mod line;
 mod transactions;
 
