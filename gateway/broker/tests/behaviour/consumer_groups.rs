@@ -45,7 +45,7 @@ impl Rig {
             client_host: "/h".into(),
             resolved: Vec::new(),
         };
-        self.broker.consumer_heartbeat(heartbeat).await.unwrap()
+        self.broker.consumer_heartbeat(Box::new(heartbeat)).await.unwrap()
     }
 
     async fn wait(&self, time: Duration) {

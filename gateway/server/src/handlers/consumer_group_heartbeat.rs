@@ -42,6 +42,15 @@ async fn heartbeat(
     context: &Context,
     request: Request<ConsumerGroupHeartbeatRequest>,
 ) -> Result<ConsumerHeartbeatAnswer, Refused> {
+    // Made before anything is waited for, so that what waits does not hold the message too.
+    let heartbeat = heartbeat_of(context, request)?;
+    Ok(context.broker.consumer_heartbeat(heartbeat).await?)
+}
+
+fn heartbeat_of(
+    context: &Context,
+    request: Request<ConsumerGroupHeartbeatRequest>,
+) -> Result<Box<ConsumerGroupHeartbeat>, Refused> {
     let settings = context.broker.settings();
     if !settings.groups.rebalance_protocols.contains(&RebalanceProtocol::Consumer) {
         return Err(ErrorCode::UnsupportedVersion.into());
@@ -51,7 +60,7 @@ async fn heartbeat(
     let offered = settings.groups.consumer_assignors.iter().map(|assignor| assignor.name());
     let assignor = asked.server_assignor.as_deref().map(|name| assignor(name, offered)).transpose()?;
     let group_id = group_id(&asked.group_id);
-    let heartbeat = ConsumerGroupHeartbeat {
+    Ok(Box::new(ConsumerGroupHeartbeat {
         settings: context.broker.consumer_group_settings(&group_id),
         group_id,
         member_id: member_id(context, &asked.member_id),
@@ -69,8 +78,7 @@ async fn heartbeat(
         // As Java writes an address without a name.
         client_host: format!("/{}", connection.peer.ip()).into(),
         resolved: Vec::new(),
-    };
-    Ok(context.broker.consumer_heartbeat(heartbeat).await?)
+    }))
 }
 
 /// What can be seen to be wrong without looking at the group.

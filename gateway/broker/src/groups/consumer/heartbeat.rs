@@ -61,7 +61,7 @@ impl Broker {
     /// [`ConsumerGroupError`].
     pub async fn consumer_heartbeat(
         self: &Arc<Self>,
-        mut heartbeat: ConsumerGroupHeartbeat,
+        mut heartbeat: Box<ConsumerGroupHeartbeat>,
     ) -> Result<ConsumerHeartbeatAnswer, ConsumerGroupError> {
         let generation = self.core.catalog.generation();
         let is_behind =
@@ -151,9 +151,9 @@ impl Broker {
 
     async fn propose_heartbeat(
         &self,
-        heartbeat: ConsumerGroupHeartbeat,
+        heartbeat: Box<ConsumerGroupHeartbeat>,
     ) -> Result<HeartbeatAnswer, ConsumerGroupError> {
-        match self.propose(Change::ConsumerGroupHeartbeat(Box::new(heartbeat))).await? {
+        match self.propose(Change::ConsumerGroupHeartbeat(heartbeat)).await? {
             Outcome::ConsumerGroupHeartbeat(answer) => Ok(answer?),
             // No other outcome belongs to it.
             _ => Err(ChangeError::Stopped.into()),
