@@ -1,9 +1,10 @@
 //! A gateway in a process of its own.
 
 use std::fs::File;
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -67,20 +68,37 @@ pub struct Gateway {
     log: PathBuf,
 }
 
+/// Where ports for gateways are looked for: below those that the system gives to connections and to whoever asks for any
+/// (from 32768 on), so that the port of a gateway that was killed is still free when it is started again.
+const FIRST_PORT: u32 = 12_000;
+const PORTS: u32 = 18_000;
+
+/// How many ports this process has looked at.
+static LOOKED_AT: AtomicU32 = AtomicU32::new(0);
+
 /// Ports of the loopback interface that are free now, all different.
 ///
 /// # Errors
 /// When the system has none.
 pub fn free_ports<const N: usize>() -> std::io::Result<[u16; N]> {
-    // All are held until the last is chosen, or the system may give one twice.
     let mut ports = [0; N];
     let mut held = Vec::with_capacity(N);
-    for port in &mut ports {
-        let listener = TcpListener::bind("127.0.0.1:0")?;
-        *port = listener.local_addr()?.port();
-        held.push(listener);
+    // Processes that run at the same time begin at different places.
+    let begin = std::process::id().wrapping_mul(631);
+    let mut refused = None;
+    for _ in 0..PORTS {
+        let Some(slot) = ports.get_mut(held.len()) else { return Ok(ports) };
+        let step = begin.wrapping_add(LOOKED_AT.fetch_add(1, Ordering::Relaxed)) % PORTS;
+        let port = u16::try_from(FIRST_PORT + step).unwrap_or(u16::MAX);
+        match TcpListener::bind((Ipv4Addr::LOCALHOST, port)) {
+            Ok(listener) => {
+                *slot = port;
+                held.push(listener);
+            }
+            Err(error) => refused = Some(error),
+        }
     }
-    Ok(ports)
+    Err(refused.unwrap_or_else(|| std::io::ErrorKind::AddrInUse.into()))
 }
 
 impl Gateway {
