@@ -30,7 +30,8 @@ pub(crate) async fn choose(backend: &dyn StorageBackend, cache: &IndexCache) -> 
         if position < start {
             continue;
         }
-        let Some((checkpoint, is_twofold)) = read(backend, position).await? else { continue };
+        let Some((mut checkpoint, is_twofold)) = read(backend, position).await? else { continue };
+        give_up(&mut checkpoint, start);
         let covered = if is_twofold { position } else { start };
         let damaged = damaged_indexes(backend, cache, &checkpoint).await;
         if damaged.is_empty() {
@@ -41,6 +42,14 @@ pub(crate) async fn choose(backend: &dyn StorageBackend, cache: &IndexCache) -> 
     match newest_damaged {
         Some((checkpoint, damaged)) if start > Position::ZERO => Ok(without(checkpoint, &damaged, start)),
         _ => Ok(Start { follow_from: start, checkpoint: None, covered: start }),
+    }
+}
+
+/// Segments before the start of the journal were given up after the checkpoint was taken, as entries behind it say: that
+/// they are gone, with their indexes, is no damage.
+fn give_up(checkpoint: &mut Checkpoint, start: Position) {
+    for segment in checkpoint.segments.iter_mut().filter(|segment| segment.start < start) {
+        segment.parts.iter_mut().for_each(|(_, part)| part.entries = Entries::Lost);
     }
 }
 
@@ -121,11 +130,63 @@ async fn damaged_indexes(
 mod tests {
     use std::sync::Arc;
 
-    use chronik_backend::{MemoryBackend, MemoryOptions};
+    use bytes::Bytes;
+    use chronik_backend::{
+        Append, AppendClass, AppendError, Committed, Follower, MemoryBackend, MemoryOptions,
+    };
     use chronik_state::State;
+    use chronik_types::{Offset, PartitionIndex, TimestampMs, TopicId, TopicPartition};
+    use tokio::sync::mpsc;
 
-    use super::super::format::encode;
+    use super::super::format::{SegmentParts, encode};
     use super::*;
+    use crate::index::Part;
+
+    /// Tells of boundaries.
+    struct Boundaries(mpsc::Sender<Position>);
+
+    impl Follower for Boundaries {
+        fn committed(&mut self, _group: &[Committed]) {}
+
+        fn sealed(&mut self, end: Position) {
+            self.0.try_send(end).unwrap();
+        }
+
+        fn refused(&mut self, _token: u64, _error: AppendError) {}
+    }
+
+    #[tokio::test]
+    async fn what_was_given_up_after_a_checkpoint_is_no_damage() {
+        let backend = MemoryBackend::new(MemoryOptions::default());
+        let cache = IndexCache::new(1 << 20, Arc::default());
+        let (sender, mut boundaries) = mpsc::channel(4);
+        backend.follow(Position::ZERO, Box::new(Boundaries(sender))).unwrap();
+        let mut ends = Vec::new();
+        for token in 0..2 {
+            let entry = Bytes::from_static(b"entry");
+            backend.append(Append { token, entry, data: Vec::new(), class: AppendClass::Control }).unwrap();
+            backend.seal();
+            ends.push(boundaries.recv().await.unwrap());
+        }
+        let part = Part {
+            segment: Position::ZERO,
+            first_offset: Offset::ZERO,
+            next_offset: Offset::new(1),
+            max_timestamp: TimestampMs::NONE,
+            bytes: 1,
+            entries: Entries::Stored { first: 0, count: 1 },
+        };
+        let at = TopicPartition::new(TopicId::NONE, PartitionIndex::new(0));
+        let segment = SegmentParts { start: Position::ZERO, end: ends[0], parts: vec![(at, part)] };
+        for copy in [false, true] {
+            let bytes = encode(ends[1], &State::new().encode(), std::slice::from_ref(&segment));
+            backend.put(checkpoint_name(ends[1], copy).unwrap(), bytes).await.unwrap();
+        }
+        backend.trim(ends[0]).await.unwrap();
+
+        let start = choose(&backend, &cache).await.unwrap();
+        assert_eq!((start.follow_from, start.covered), (ends[1], ends[1]));
+    }
 
     #[tokio::test]
     async fn one_of_two_copies_is_enough_to_start_from_but_not_to_trim_behind() {
