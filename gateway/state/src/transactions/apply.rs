@@ -4,55 +4,16 @@
 //! a wait and a marker for each partition happens here at once.
 
 use chronik_types::{Offset, ProducerEpoch, ProducerId, Sequence, TimestampMs, TopicPartition};
-use thiserror::Error;
 
 use super::{
-    AddOffsetsToTxn, AddPartitionsToTxn, AppendTransactional, Claim, EndTxn, EndedBy,
-    InitTransactionalProducer, Marker, PlacedMarker, TransactionError, TransactionState,
-    TransactionalProducer, Transactions, TxnOffsetCommit,
+    AddOffsetsToTxn, AddPartitionsToTxn, AppendTransactional, Claim, EndTxn, EndedBy, EndedTxn,
+    InitTransactionalProducer, InitializedProducer, Marker, PlacedMarker, TransactionError, TransactionState,
+    TransactionalProducer, Transactions, TxnOffsetCommit, TxnOffsetCommitError,
 };
 use crate::Rejection;
-use crate::groups::GroupError;
 use crate::partitions::{AppendedBatch, Placed};
 use crate::producers::ProducerBatch;
 use crate::state::State;
-
-/// What a producer got.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct InitializedProducer {
-    /// Its id.
-    pub producer_id: ProducerId,
-    /// Its epoch.
-    pub producer_epoch: ProducerEpoch,
-    /// Whether a transaction was open, and is aborted now.
-    pub aborted: bool,
-    /// The markers that ended it.
-    pub markers: Vec<PlacedMarker>,
-}
-
-/// How a transaction ended.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct EndedTxn {
-    /// The id of the producer from now on.
-    pub producer_id: ProducerId,
-    /// Its epoch from now on.
-    pub producer_epoch: ProducerEpoch,
-    /// Whether anything was open: not when the request was repeated, or nothing had been begun.
-    pub was_open: bool,
-    /// The markers, one for each partition.
-    pub markers: Vec<PlacedMarker>,
-}
-
-/// Why offsets do not wait for the end of a transaction.
-#[derive(Clone, Debug, PartialEq, Eq, Error)]
-pub enum TxnOffsetCommitError {
-    /// The transaction does not allow it.
-    #[error(transparent)]
-    Transaction(#[from] TransactionError),
-    /// The group does not.
-    #[error(transparent)]
-    Group(#[from] GroupError),
-}
 
 /// What ending a transaction comes to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -6,11 +6,13 @@
 //! any more. A batch of a transaction is appended only while its partition is in the open transaction of exactly this
 //! epoch, so that whatever comes late, twice or out of order cannot leave a transaction hanging.
 //!
-//! `producer` is one transactional id, `partition` what a partition knows, `changes` the entries, `apply` the rules.
+//! `producer` is one transactional id, `partition` what a partition knows, `changes` the entries, `apply` the rules and `outcomes` what
+//! they come to.
 
 mod apply;
 mod changes;
 mod error;
+mod outcomes;
 mod partition;
 mod producer;
 
@@ -21,12 +23,12 @@ use chronik_types::{Offset, ProducerId, TimestampMs, TopicId, TopicPartition, Tr
 
 use crate::codec::{DecodeError, Reader, Writer};
 
-pub use apply::{EndedTxn, InitializedProducer, TxnOffsetCommitError};
 pub use changes::{
     AddOffsetsToTxn, AddPartitionsToTxn, AppendTransactional, Claim, EndTxn, EndedBy,
     InitTransactionalProducer, Marker, TxnOffsetCommit,
 };
 pub use error::TransactionError;
+pub use outcomes::{EndedTxn, InitializedProducer, TxnOffsetCommitError};
 pub use partition::{AbortedTransaction, PartitionTransactions, PlacedMarker};
 pub use producer::{TransactionState, TransactionalProducer};
 
