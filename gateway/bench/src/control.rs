@@ -91,15 +91,11 @@ impl Control {
     }
 
     /// Sends a request in a version that [`Control::require`] gave, and waits for its answer.
-    pub(crate) fn call_at<R: Request>(
+    pub(crate) fn call_version<R: Request>(
         &mut self,
         version: i16,
         request: &R,
     ) -> Result<R::Response, BenchError> {
-        self.call_version(version, request)
-    }
-
-    fn call_version<R: Request>(&mut self, version: i16, request: &R) -> Result<R::Response, BenchError> {
         let correlation_id = self.next_correlation_id;
         self.next_correlation_id = correlation_id.wrapping_add(1);
         let header = RequestHeader::default()
