@@ -60,7 +60,7 @@ impl WalBackend {
             durability,
             segment_bytes: crate::format::padded(options.segment_bytes),
             writes_in_flight,
-            second_write_bytes: 128 << 10,
+            second_write_bytes: SECOND_WRITE_BYTES,
             cache_bytes: options.cache_bytes,
             queue_bytes: options.queue_bytes,
             zero_ahead: 32 << 20,
@@ -266,5 +266,8 @@ fn check(options: &WalOptions) -> Result<(), OpenError> {
     Ok(())
 }
 
+/// With a write under way, what has to wait before another one starts. A write costs a thread's wake-up and a command of the
+/// device however small it is, so that many small ones side by side bring less than a few larger ones.
+const SECOND_WRITE_BYTES: u64 = 512 << 10;
 const SMALLEST_SEGMENT: u64 = 64 << 10;
 const LARGEST_SEGMENT: u64 = 64 << 30;
