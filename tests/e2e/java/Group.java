@@ -190,7 +190,7 @@ final class Group {
     }
 
     private synchronized void until(String what, BooleanSupplier condition, Member... members) throws Exception {
-        long end = System.nanoTime() + 60_000_000_000L;
+        long end = System.nanoTime() + 120_000_000_000L;
         while (!condition.getAsBoolean()) {
             if (System.nanoTime() > end) {
                 List<Object> state = new ArrayList<>();
@@ -263,8 +263,10 @@ final class Group {
 
         private void turn() {
             try {
-                for (ConsumerRecord<String, String> r : Calls.poll(consumer, 20)) take(this, r);
+                var records = Calls.poll(consumer, 20);
+                // Before its records: who has waited for these looks at what is owned.
                 owned = new HashSet<>(consumer.assignment());
+                for (ConsumerRecord<String, String> r : records) take(this, r);
             } catch (RuntimeException failed) {
                 if (!failed.getClass().getSimpleName().endsWith("InstanceIdException")) throw failed;
                 failure = failed.getClass().getSimpleName();
