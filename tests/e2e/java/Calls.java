@@ -69,7 +69,7 @@ final class Calls {
             consumer.assign(new HashSet<>(partitions));
             consumer.seekToBeginning(partitions);
             Map<TopicPartition, Long> ends = consumer.endOffsets(partitions);
-            long end = System.nanoTime() + 60_000_000_000L;
+            long end = System.nanoTime() + 120_000_000_000L;
             while (partitions.stream().anyMatch(p -> consumer.position(p) < ends.get(p))) {
                 if (System.nanoTime() > end) throw new AssertionError("nothing more of " + partitions + " after " + values.size() + " records");
                 poll(consumer, 100).forEach(r -> values.add(r.value()));

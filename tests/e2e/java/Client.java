@@ -82,7 +82,7 @@ public final class Client {
         consumer.assign(List.of(assigned));
         consumer.seek(assigned, from);
         long next = from;
-        long end = System.nanoTime() + 60_000_000_000L;
+        long end = System.nanoTime() + 120_000_000_000L;
         while (next < from + count) {
             if (System.nanoTime() > end) throw new AssertionError(assigned + ": nothing more at offset " + next);
             for (ConsumerRecord<byte[], byte[]> r : Calls.poll(consumer, 1000)) {
@@ -118,7 +118,7 @@ public final class Client {
             read(topic, 0, Records.countOf(0) / 3, 1);
         }
         admin.deleteTopics(Collections.singletonList(topic)).all().get();
-        long end = System.nanoTime() + 30_000_000_000L;
+        long end = System.nanoTime() + 120_000_000_000L;
         while (admin.listTopics().names().get().contains(topic)) {
             if (System.nanoTime() > end) throw new AssertionError(topic + " is still there");
         }

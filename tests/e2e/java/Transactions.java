@@ -140,9 +140,10 @@ public final class Transactions {
 
     /** The broker aborts what stays open for too long, and its producer cannot commit it any more. */
     private void timeout(String topic) throws Exception {
-        try (KafkaProducer<String, String> producer = transactional(topic, Map.of("transaction.timeout.ms", "500"))) {
+        // Long enough for the records to be acknowledged before it, also on a machine that is busy.
+        try (KafkaProducer<String, String> producer = transactional(topic, Map.of("transaction.timeout.ms", "3000"))) {
             send(producer, topic, "late", 30);
-            long end = System.nanoTime() + 60_000_000_000L;
+            long end = System.nanoTime() + 120_000_000_000L;
             try (KafkaConsumer<String, String> consumer = Calls.consumer(COMMITTED)) {
                 while (consumer.endOffsets(partitions(topic)).values().stream().anyMatch(offset -> offset != 11)) {
                     if (System.nanoTime() > end) throw new AssertionError("the transaction on " + topic + " was not aborted");

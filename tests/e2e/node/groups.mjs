@@ -29,7 +29,7 @@ class Group {
   }
 
   async until(what, condition) {
-    await r.until(`${this.id}: ${what}; ${this.seen.size} of ${this.written} records read`, condition)
+    await r.until(() => `${this.id}: ${what}; ${this.seen.size} of ${this.written} records read`, condition)
   }
 }
 

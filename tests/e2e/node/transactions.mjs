@@ -12,7 +12,7 @@ async function check(client, topic, committed, ...parts) {
   const want = values(parts)
   const got = []
   const reader = await client.member(`${topic}-${client.unique++}`, topic, committed ? 'committed' : 'uncommitted', m => got.push(m.value))
-  await r.until(`${topic}: ${want.length} records, got ${got.length}`, () => got.length >= want.length)
+  await r.until(() => `${topic}: ${want.length} records, got ${got.length}`, () => got.length >= want.length)
   await reader.close()
   assert.deepEqual(got.toSorted(), want, `records of ${topic}, ${committed ? 'committed' : 'all'}`)
 }

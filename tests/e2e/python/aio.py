@@ -101,7 +101,8 @@ class Client:
         do(producer.stop())
 
     def member(self, group, topic, kind, give_up):
-        config = {"group_id": group, "heartbeat_interval_ms": 100, "isolation_level": "read_committed"}
+        # On a busy machine a member may be silent for longer than its default of 10 s.
+        config = {"group_id": group, "heartbeat_interval_ms": 100, "session_timeout_ms": 45_000, "isolation_level": "read_committed"}
         if kind in ASSIGNORS:
             config["partition_assignment_strategy"] = [ASSIGNORS[kind]]
         return Member(topic, give_up, **config).subscribed()

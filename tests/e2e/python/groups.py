@@ -26,7 +26,7 @@ class Group:
         return {p: (self.written - p + PARTITIONS - 1) // PARTITIONS for p in range(PARTITIONS)}
 
     def until(self, what, condition, *members):
-        end = time.monotonic() + 60
+        end = time.monotonic() + 120
         while not condition():
             if time.monotonic() > end:
                 state = [(m.name, sorted(m.consumer.owned()), m.read) for m in members]

@@ -12,7 +12,7 @@ PREFIX = os.environ["E2E_PREFIX"]
 MODE = os.environ.get("E2E_MODE", "full")  # full | write (and leave it there) | read (what another client wrote)
 
 
-def until(what, condition, seconds=30):
+def until(what, condition, seconds=120):
     """Polls a condition of the cluster that other clients' requests can precede."""
     end = time.monotonic() + seconds
     while not condition():

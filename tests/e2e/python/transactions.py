@@ -22,7 +22,7 @@ def check(client, topic, committed, *parts):
     """Reads until all wanted records are there, and once more for those that should not be."""
     want, got = values(*parts), []
     reader = client.reader(topic, range(PARTITIONS), committed)
-    end = time.monotonic() + 60
+    end = time.monotonic() + 120
     while len(got) < len(want):
         if time.monotonic() > end:
             raise AssertionError(f"{topic}: nothing more after {len(got)} of {len(want)} records")

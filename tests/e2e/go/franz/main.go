@@ -21,7 +21,7 @@ var codecs = map[string]kgo.CompressionCodec{
 }
 
 func main() {
-	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
 	defer cancel()
 	admin, err := kgo.NewClient(kgo.SeedBrokers(r.Bootstrap))
 	r.Must(err)

@@ -23,6 +23,8 @@ func newGroups(config *sarama.Config) groups {
 	config.Consumer.Offsets.AutoCommit.Enable = false
 	config.Consumer.Offsets.Initial = sarama.OffsetOldest
 	config.Consumer.Group.Heartbeat.Interval = 100 * time.Millisecond
+	// On a busy machine a member may be silent for longer than its default of 10 s.
+	config.Consumer.Group.Session.Timeout = 45 * time.Second
 	admin, err := sarama.NewClusterAdmin([]string{r.Bootstrap}, config)
 	r.Must(err)
 	return groups{config, admin}

@@ -101,7 +101,7 @@ func read(client sarama.Client, topic string, partition int, from int64, count i
 			r.Equal("next offset", m.Offset, from+int64(i))
 		case err := <-stream.Errors():
 			r.Must(err)
-		case <-time.After(30 * time.Second):
+		case <-time.After(2 * time.Minute):
 			r.Must(fmt.Errorf("%s-%d: nothing more after %d of %d records", topic, partition, i, count))
 		}
 	}

@@ -18,7 +18,7 @@ type producer struct{ sarama.SyncProducer }
 func (c groups) Transactional(id string) s.Producer {
 	config := *c.config
 	config.Producer.Transaction.ID = id
-	for end := time.Now().Add(time.Minute); ; {
+	for end := time.Now().Add(2 * time.Minute); ; {
 		made, err := sarama.NewSyncProducer([]string{r.Bootstrap}, &config)
 		// The answer while the transaction of the producer before is aborted, which this client leaves to its user.
 		if errors.Is(err, sarama.ErrConcurrentTransactions) && time.Now().Before(end) {
@@ -65,7 +65,7 @@ func (c groups) Read(topic string, partitions int32, committed bool, count int) 
 	}
 	var got []string
 	// What should not be there would come within a moment of the last.
-	for wait := time.Minute; ; {
+	for wait := 2 * time.Minute; ; {
 		select {
 		case value := <-all:
 			got = append(got, value)
@@ -95,7 +95,7 @@ func (c groups) Copy(source, target string, count int) {
 		select {
 		case n := <-copying.copied:
 			done += n
-		case <-time.After(time.Minute):
+		case <-time.After(2 * time.Minute):
 			r.Must(fmt.Errorf("%s: %d of %d records copied", source, done, count))
 		}
 	}

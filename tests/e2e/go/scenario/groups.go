@@ -162,7 +162,7 @@ func (g *group) ends() map[int32]int64 {
 }
 
 func (g *group) until(what string, condition func() bool) {
-	for end := time.Now().Add(time.Minute); !condition(); time.Sleep(5 * time.Millisecond) {
+	for end := time.Now().Add(2 * time.Minute); !condition(); time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(end) {
 			r.Must(fmt.Errorf("%s: timed out: %s; %d of %d records read, by %v", g.id, what, g.read(), g.written, g.readers))
 		}
