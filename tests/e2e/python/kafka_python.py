@@ -132,6 +132,8 @@ class Member(kafka.AsyncConsumerRebalanceListener):
     def subscribed(self):
         """Polls in a thread of its own: one that is polled for a moment only can lose the answer to its JoinGroup, and stays without partitions."""
         self.consumer.subscribe([self.topic], listener=self)
+        # A leader that learns of the partitions after it has assigned them, and before it has its own assignment, stays with none.
+        self.consumer.partitions_for_topic(self.topic)
         self.ready, self.stopped = queue.Queue(), False
         self.thread = threading.Thread(target=self.run, daemon=True)
         self.thread.start()
