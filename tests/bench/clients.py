@@ -12,6 +12,10 @@ def ratio(values):
     return f"{statistics.median(values):.2f}x [{min(values):.2f}, {max(values):.2f}]"
 
 
+def short(value):
+    return f"{value:.0f}" if value >= 100 else f"{value:.3g}"
+
+
 def better(row, ours, peer):
     return [p / o if row in LOWER_IS_BETTER else o / p for o, p in zip(ours, peer)]
 
@@ -26,7 +30,7 @@ print("| row | fsync / os / Kafka | fsync to Kafka | os to Kafka | CPU-s/GiB of 
 print("| --- | --- | --- | --- | --- | --- | --- | --- | --- |")
 for row in dict.fromkeys(row for row, _ in runs):
     figures, cpu, client = ({side: [run[i] for run in runs[row, side]] for side in SIDES} for i in range(3))
-    shown = [" / ".join(f"{statistics.median(values[side]):.3g}" for side in SIDES) for values in (figures, cpu, client)]
+    shown = [" / ".join(short(statistics.median(values[side])) for side in SIDES) for values in (figures, cpu, client)]
     unit = "ms" if row in LOWER_IS_BETTER else "MiB/s"
     speed = [ratio(better(row, figures[side], figures["kafka"])) for side in SIDES[:2]]
     cost = [ratio([p / o for o, p in zip(cpu[side], cpu["kafka"])]) for side in SIDES[:2]]
