@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::Overrides;
-use super::definition::{Definition, Refusal, int, string};
+use super::definition::{Definition, Refusal, boolean, int, string};
 use crate::sections::{GroupSettings, Settings};
 
 /// What the members of a consumer group are told: its own settings over the defaults of the broker.
@@ -21,6 +21,8 @@ const SESSION: &str = "consumer.session.timeout.ms";
 const HEARTBEAT: &str = "consumer.heartbeat.interval.ms";
 const ASSIGNMENT: &str = "consumer.assignment.interval.ms";
 const NO_SHARE: &str = "Accepted and reported. Share groups are not spoken here.";
+const NO_STREAMS: &str =
+    "Accepted and reported. The streams protocol is not spoken here: Kafka Streams runs on classic groups.";
 
 const GROUP_KEYS: &[Definition] = &[
     int(SESSION, "A member that is silent for this long has left the group.").or("45000").at_least(1),
@@ -29,7 +31,19 @@ const GROUP_KEYS: &[Definition] = &[
     int("share.session.timeout.ms", NO_SHARE).or("45000").at_least(1),
     int("share.heartbeat.interval.ms", NO_SHARE).or("5000").at_least(1),
     int("share.record.lock.duration.ms", NO_SHARE).or("30000").at_least(1000),
+    int("share.delivery.count.limit", NO_SHARE).or("5").at_least(2),
+    int("share.partition.max.record.locks", NO_SHARE).or("2000").at_least(100),
     string("share.auto.offset.reset", NO_SHARE).or("latest"),
+    string("share.isolation.level", NO_SHARE)
+        .or("read_uncommitted")
+        .one_of(&["read_committed", "read_uncommitted"]),
+    boolean("share.renew.acknowledge.enable", NO_SHARE).or("true"),
+    int("share.assignment.interval.ms", NO_SHARE).or("1000").at_least(0),
+    int("streams.session.timeout.ms", NO_STREAMS).or("45000").at_least(1),
+    int("streams.heartbeat.interval.ms", NO_STREAMS).or("5000").at_least(1),
+    int("streams.num.standby.replicas", NO_STREAMS).or("0").at_least(0),
+    int("streams.initial.rebalance.delay.ms", NO_STREAMS).or("3000").at_least(0),
+    int("streams.assignment.interval.ms", NO_STREAMS).or("1000").at_least(0),
 ];
 
 /// Every setting of groups.

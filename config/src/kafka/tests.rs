@@ -364,3 +364,48 @@ fn groups_stay_within_what_the_broker_allows() {
     assert_eq!(described(&all, "consumer.session.timeout.ms").source, ConfigSource::Group);
     assert_eq!(described(&all, "consumer.heartbeat.interval.ms").value.as_deref(), Some("5000"));
 }
+
+/// Name and default of every setting of groups of Apache Kafka 4.3.1.
+const KAFKA_GROUP_KEYS: [(&str, &str); 17] = [
+    ("consumer.session.timeout.ms", "45000"),
+    ("consumer.heartbeat.interval.ms", "5000"),
+    ("consumer.assignment.interval.ms", "1000"),
+    ("share.session.timeout.ms", "45000"),
+    ("share.heartbeat.interval.ms", "5000"),
+    ("share.record.lock.duration.ms", "30000"),
+    ("share.delivery.count.limit", "5"),
+    ("share.partition.max.record.locks", "2000"),
+    ("share.auto.offset.reset", "latest"),
+    ("share.isolation.level", "read_uncommitted"),
+    ("share.renew.acknowledge.enable", "true"),
+    ("share.assignment.interval.ms", "1000"),
+    ("streams.session.timeout.ms", "45000"),
+    ("streams.heartbeat.interval.ms", "5000"),
+    ("streams.num.standby.replicas", "0"),
+    ("streams.initial.rebalance.delay.ms", "3000"),
+    ("streams.assignment.interval.ms", "1000"),
+];
+
+#[test]
+fn groups_have_the_settings_that_kafka_gives_them_and_keep_each() {
+    let settings = Settings::default();
+    let all = describe_group(&settings, &Overrides::new());
+    let shown: Vec<_> = all.iter().map(|one| (one.name, one.value.as_deref().unwrap_or_default())).collect();
+    assert_eq!(shown, KAFKA_GROUP_KEYS);
+    for (name, value) in KAFKA_GROUP_KEYS {
+        let kept = alter_group(&settings, &Overrides::new(), &[change(name, AlterOp::Set, Some(value))]);
+        let kept = kept.unwrap();
+        let described_again = describe_group(&settings, &kept);
+        assert_eq!(described(&described_again, name).source, ConfigSource::Group, "{name}");
+        assert_eq!(described(&described_again, name).value.as_deref(), Some(value), "{name}");
+    }
+    let refused = [
+        ("share.isolation.level", "none"),
+        ("share.delivery.count.limit", "1"),
+        ("streams.num.standby.replicas", "-1"),
+    ];
+    for (name, value) in refused {
+        let changes = [change(name, AlterOp::Set, Some(value))];
+        assert!(alter_group(&settings, &Overrides::new(), &changes).is_err(), "{name}");
+    }
+}

@@ -110,7 +110,8 @@ impl Feature {
 const FEATURES: [Feature; 3] = [
     // The groups of KIP-848. Clients look for ConsumerGroupHeartbeat instead, Kafka's tools at this.
     Feature { name: "group.version", min: 0, level: 1 },
-    // Kafka 4.1, whose messages are spoken here; 7 is Kafka 3.3. Without it tools switch their own features off.
+    // Kafka 4.1, whose messages are spoken here; 7 is Kafka 3.3. Without it tools switch their own features off. What the
+    // levels above stand for is not here: 28 share groups, 29 streams groups, 30 log directories that take no more.
     Feature { name: "metadata.version", min: 7, level: 27 },
     // The transactions of KIP-890. From level 2 on the Java producer sends no AddPartitionsToTxn and AddOffsetsToTxn, but
     // Produce 12, TxnOffsetCommit 5 and EndTxn 5.

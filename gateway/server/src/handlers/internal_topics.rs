@@ -45,7 +45,9 @@ pub(super) fn shape(settings: &Settings, name: &str) -> Option<(i32, Configs)> {
         TRANSACTION_STATE => (settings.transactions.state_partitions, "uncompressed"),
         _ => return None,
     };
-    let configs =
+    let both =
         [("cleanup.policy", "compact"), ("compression.type", compression), ("segment.bytes", "104857600")];
-    Some((partitions, configs.into_iter().collect()))
+    // Kafka sets `min.insync.replicas` there too: here it would only say that replicas are missing.
+    let own = (name == TRANSACTION_STATE).then_some(("unclean.leader.election.enable", "false"));
+    Some((partitions, both.into_iter().chain(own).collect()))
 }

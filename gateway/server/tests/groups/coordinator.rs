@@ -78,16 +78,18 @@ async fn the_internal_topics_appear_and_stay_closed() {
                 text("cleanup.policy"),
                 text("segment.bytes"),
                 text("compression.type"),
+                text("unclean.leader.election.enable"),
             ]));
         let configs = client.call(1, DescribeConfigsRequest::default().with_resources(vec![resource])).await;
-        let mut values: Vec<_> = configs.results[0]
-            .configs
-            .iter()
-            .map(|config| config.value.as_deref().unwrap().to_owned())
-            .collect();
+        // 1 is what the topic itself says.
+        let own = configs.results[0].configs.iter().filter(|config| config.config_source == 1);
+        let mut values: Vec<_> = own.map(|config| config.value.as_deref().unwrap().to_owned()).collect();
         values.sort();
         let compression = if name == "__consumer_offsets" { "producer" } else { "uncompressed" };
-        assert_eq!(values, ["104857600", "compact", compression]);
+        let unclean = (name == "__transaction_state").then_some("false");
+        let expected: Vec<_> =
+            ["104857600", "compact"].into_iter().chain(unclean).chain([compression]).collect();
+        assert_eq!(values, expected);
         let data =
             produce_request::PartitionProduceData::default().with_index(0).with_records(Some(record()));
         let data = produce_request::TopicProduceData::default()
