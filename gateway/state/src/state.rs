@@ -221,6 +221,11 @@ impl State {
         self.groups.iter()
     }
 
+    /// Groups after that one in the order of their names; from the first one on after none.
+    pub fn groups_after(&self, after: Option<&GroupId>) -> impl Iterator<Item = (&GroupId, &Group)> {
+        self.groups.after(after)
+    }
+
     /// How many groups there are.
     #[must_use]
     pub fn group_count(&self) -> usize {

@@ -3,15 +3,21 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use chronik_state::{Change, GroupBody, GroupError, Outcome};
+use chronik_state::{Change, Group, GroupBody, GroupError, Outcome};
 use chronik_types::GroupId;
 
 use super::coordinator::Absent;
 use super::{ClassicState, CoordinatorError, DescribedMember};
 use crate::Broker;
 
+/// Groups that are looked at under one lock of the state.
+const PAGE_GROUPS: usize = 256;
+
+/// Members after which a page of groups ends: what a consumer group is doing is found by looking at each of them.
+const PAGE_MEMBERS: usize = 4_096;
+
 /// The protocol of a group.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum GroupKind {
     /// Members choose the assignment.
     Classic,
@@ -43,6 +49,19 @@ pub struct ListedGroup {
     pub protocol_type: Box<str>,
 }
 
+impl ListedGroup {
+    fn stored(id: &GroupId, group: &Group) -> Self {
+        let (kind, state, protocol_type) = match group.body() {
+            GroupBody::Classic(stored) => {
+                let state = if group.is_empty() { ClassicState::Empty } else { ClassicState::Stable };
+                (GroupKind::Classic, state.name(), stored.protocol_type.clone().unwrap_or_default())
+            }
+            GroupBody::Consumer(group) => (GroupKind::Consumer, group.state().name(), "consumer".into()),
+        };
+        Self { group_id: id.clone(), kind, state, protocol_type }
+    }
+}
+
 /// A classic group in full.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DescribedGroup {
@@ -57,23 +76,12 @@ pub struct DescribedGroup {
 }
 
 impl Broker {
-    /// All groups, in the order of their names.
+    /// All groups, in the order of their names. Each is as it was at some moment of the call: others may come and go
+    /// meanwhile, because the state is not held for longer than a page of them takes.
     pub fn list_groups(&self) -> Vec<ListedGroup> {
         let mut listed = BTreeMap::new();
-        self.state(|state| {
-            for (id, group) in state.groups() {
-                let (kind, state, protocol_type) = match group.body() {
-                    GroupBody::Classic(stored) => {
-                        let state = if group.is_empty() { ClassicState::Empty } else { ClassicState::Stable };
-                        (GroupKind::Classic, state.name(), stored.protocol_type.clone().unwrap_or_default())
-                    }
-                    GroupBody::Consumer(group) => {
-                        (GroupKind::Consumer, group.state().name(), "consumer".into())
-                    }
-                };
-                let group_id = id.clone();
-                listed.insert(id.clone(), ListedGroup { group_id, kind, state, protocol_type });
-            }
+        self.for_each_stored(|group| {
+            listed.insert(group.group_id.clone(), group);
         });
         self.groups.for_each(|id, group| {
             let listed_group = ListedGroup {
@@ -85,6 +93,28 @@ impl Broker {
             listed.insert(id.clone(), listed_group);
         });
         listed.into_values().collect()
+    }
+
+    /// Looks at every group in the state, page by page, in the order of their names. Of classic groups with members the
+    /// coordinator knows more.
+    pub(super) fn for_each_stored(&self, mut look: impl FnMut(ListedGroup)) {
+        let mut after: Option<GroupId> = None;
+        loop {
+            let page = self.state(|state| {
+                let mut room = PAGE_MEMBERS;
+                let listed = state.groups_after(after.as_ref()).take(PAGE_GROUPS).take_while(|(_, group)| {
+                    let had_room = room > 0;
+                    room = room.saturating_sub(group.member_count());
+                    had_room
+                });
+                listed.map(|(id, group)| ListedGroup::stored(id, group)).collect::<Vec<_>>()
+            });
+            match page.last() {
+                Some(last) => after = Some(last.group_id.clone()),
+                None => return,
+            }
+            page.into_iter().for_each(&mut look);
+        }
     }
 
     /// A classic group.

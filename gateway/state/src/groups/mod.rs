@@ -84,13 +84,19 @@ impl Group {
         }
     }
 
+    /// How many members it has.
+    #[must_use]
+    pub fn member_count(&self) -> usize {
+        match &self.body {
+            GroupBody::Classic(group) => group.members.len(),
+            GroupBody::Consumer(group) => group.members().len(),
+        }
+    }
+
     /// Whether it has no members.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        match &self.body {
-            GroupBody::Classic(group) => group.members.is_empty(),
-            GroupBody::Consumer(group) => group.members().is_empty(),
-        }
+        self.member_count() == 0
     }
 
     /// Whether a client that names itself as a member may fetch offsets (OffsetFetch 9).
