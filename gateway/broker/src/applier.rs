@@ -58,7 +58,7 @@ impl Applier {
             }
             (Change::AppendTransactional(append), Outcome::Appended(placed)) => {
                 self.appended(committed, entry.time, &append.batches, placed, true)?;
-                self.core.metrics.set_open_transactions(open_transactions);
+                self.count_open(committed, open_transactions);
             }
             (Change::EndTxn(end), Outcome::TxnEnded(Ok(ended))) => {
                 self.end_transaction(committed, entry.time, end.marker, &ended.markers)?;
@@ -78,9 +78,12 @@ impl Applier {
                 self.core.metrics.set_open_transactions(open_transactions);
             }
             (Change::AddPartitionsToTxn(_), Outcome::PartitionsAddedToTxn(Ok(())))
-            | (Change::AddOffsetsToTxn(_), Outcome::OffsetsAddedToTxn(Ok(())))
-            | (Change::TxnOffsetCommit(_), Outcome::TxnOffsetsCommitted(Ok(()))) => {
-                self.core.metrics.set_open_transactions(open_transactions);
+            | (Change::AddOffsetsToTxn(_), Outcome::OffsetsAddedToTxn(Ok(()))) => {
+                self.count_open(committed, open_transactions);
+            }
+            (Change::TxnOffsetCommit(_), Outcome::TxnOffsetsCommitted(Ok(()))) => {
+                self.count_open(committed, open_transactions);
+                self.count_others(committed, &entry.change, &outcome);
             }
             (Change::CreateTopic(create), Outcome::TopicCreated(Ok(()))) => self.created(create.topic_id),
             (Change::CreatePartitions(create), Outcome::PartitionsCreated(Ok(_))) => {
@@ -92,7 +95,7 @@ impl Applier {
             }
             (Change::AlterConfigs(alter), Outcome::ConfigsAltered(Ok(()))) => self.altered(&alter.resource),
             (Change::CheckHash(_), Outcome::HashChecked(Err(diverged))) => return Err((*diverged).into()),
-            _ => {}
+            (change, outcome) => self.count_others(committed, change, outcome),
         }
         Ok(outcome)
     }
@@ -113,7 +116,15 @@ impl Applier {
                 return Err(Halt::MissingData { position: committed.position, len: committed.data.len });
             };
             offset = offset.saturating_add(batch.length);
-            let Ok(placed) = placed else { continue };
+            let placed = match placed {
+                Ok(placed) => placed,
+                Err(rejection) => {
+                    if committed.token.is_some() {
+                        self.core.metrics.groups.count_refused_batch(rejection);
+                    }
+                    continue;
+                }
+            };
             if placed.duplicate_of.is_some() {
                 if committed.token.is_some() {
                     self.core.metrics.produced_duplicates.inc();
@@ -190,6 +201,21 @@ impl Applier {
             if end.ended_by == EndedBy::Timeout {
                 metrics.timed_out_transactions.inc();
             }
+        }
+    }
+
+    /// The entry may have begun a transaction. What an earlier run or another gateway was sent, it has counted.
+    fn count_open(&self, committed: &Committed, open: usize) {
+        if committed.token.is_some() {
+            self.core.metrics.count_begun(open);
+        } else {
+            self.core.metrics.set_open_transactions(open);
+        }
+    }
+
+    fn count_others(&self, committed: &Committed, change: &Change, outcome: &Outcome) {
+        if committed.token.is_some() {
+            self.core.metrics.groups.count(change, outcome);
         }
     }
 

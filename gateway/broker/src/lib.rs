@@ -38,9 +38,9 @@ mod watch;
 pub use broker::{ActiveProducer, Broker};
 pub use change::ChangeError;
 pub use groups::{
-    ClassicState, Committing, ConsumerGroupError, ConsumerHeartbeatAnswer, CoordinatorError, DescribedGroup,
-    DescribedMember, GroupKind, JoinRefusal, JoinRequest, Joined, JoinedMember, Leaving, ListedGroup,
-    MemberIdentity, SyncRequest, Synced,
+    ByProtocol, ClassicState, Committing, ConsumerGroupError, ConsumerHeartbeatAnswer, CoordinatorError,
+    DescribedGroup, DescribedMember, GroupKind, GroupMetrics, JoinRefusal, JoinRequest, Joined, JoinedMember,
+    Leaving, ListedGroup, MemberIdentity, SyncRequest, Synced,
 };
 pub use halt::Halt;
 pub use list_offsets::{ListedOffset, OffsetSpec};

@@ -5,6 +5,8 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::{Registry, Unit};
 
+use crate::groups::GroupMetrics;
+
 /// Metrics of the broker core; names start with `chronik_`.
 #[derive(Clone, Debug)]
 pub struct Metrics {
@@ -40,12 +42,16 @@ pub struct Metrics {
     pub waiting_fetches: Gauge,
     /// Open transactions.
     pub open_transactions: Gauge,
+    /// Transactions begun.
+    pub begun_transactions: Counter,
     /// Transactions committed.
     pub committed_transactions: Counter,
     /// Transactions aborted, by whomever.
     pub aborted_transactions: Counter,
     /// Transactions aborted because their timeout had passed.
     pub timed_out_transactions: Counter,
+    /// Groups, and what their members commit.
+    pub groups: GroupMetrics,
     /// Index objects found in memory.
     pub index_cache_hits: Counter,
     /// Index objects that had to be read.
@@ -85,9 +91,11 @@ impl Default for Metrics {
             waiting_appends: Gauge::default(),
             waiting_fetches: Gauge::default(),
             open_transactions: Gauge::default(),
+            begun_transactions: Counter::default(),
             committed_transactions: Counter::default(),
             aborted_transactions: Counter::default(),
             timed_out_transactions: Counter::default(),
+            groups: GroupMetrics::default(),
             index_cache_hits: Counter::default(),
             index_cache_misses: Counter::default(),
             index_cache_bytes: Gauge::default(),
@@ -106,6 +114,7 @@ impl Metrics {
     pub fn register(&self, registry: &mut Registry) {
         self.register_appends(registry);
         self.register_transactions(registry);
+        self.groups.register(registry);
         self.register_reads(registry);
         self.register_upkeep(registry);
     }
@@ -128,6 +137,7 @@ impl Metrics {
 
     fn register_transactions(&self, registry: &mut Registry) {
         registry.register("open_transactions", "Open transactions", self.open_transactions.clone());
+        registry.register("begun_transactions", "Transactions begun", self.begun_transactions.clone());
         let committed = self.committed_transactions.clone();
         registry.register("committed_transactions", "Transactions committed", committed);
         registry.register("aborted_transactions", "Transactions aborted", self.aborted_transactions.clone());
@@ -135,8 +145,20 @@ impl Metrics {
         registry.register("timed_out_transactions", "Transactions aborted for their timeout", timed_out);
     }
 
+    /// There are that many open transactions now.
     pub(crate) fn set_open_transactions(&self, open: usize) {
         self.open_transactions.set(i64::try_from(open).unwrap_or(i64::MAX));
+    }
+
+    /// There are that many open transactions after an entry of this gateway, which may have begun one.
+    pub(crate) fn count_begun(&self, open: usize) {
+        let (open, before) = (i64::try_from(open).unwrap_or(i64::MAX), self.open_transactions.get());
+        if open > before {
+            self.begun_transactions.inc();
+        }
+        if open != before {
+            self.open_transactions.set(open);
+        }
     }
 
     fn register_reads(&self, registry: &mut Registry) {

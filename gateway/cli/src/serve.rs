@@ -81,7 +81,7 @@ async fn serve(settings: &Settings) -> Exit {
             return Exit::Storage;
         }
     };
-    broker.metrics().register(registry.sub_registry_with_prefix("chronik"));
+    broker.register_metrics(registry.sub_registry_with_prefix("chronik"));
     let exit = match start(settings, &broker, &backend, registry, clock, entropy).await {
         Ok(listeners) => listeners.until_told(&broker, &mut signals).await,
         Err(exit) => exit,

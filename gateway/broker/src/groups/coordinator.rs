@@ -17,7 +17,7 @@ use parking_lot::Mutex;
 use tokio::sync::{Notify, oneshot};
 
 use super::CoordinatorError;
-use super::classic::{ClassicGroup, Rules, Step, Store, StoreKind};
+use super::classic::{ClassicGroup, Counts, Rules, Step, Store, StoreKind};
 use super::ledger::{Ledger, Weight};
 use crate::Broker;
 use crate::waiters::Reply;
@@ -170,6 +170,7 @@ impl Broker {
         let done = work(&mut hosted.group, &mut step);
         let stored = self.carry_out(&mut hosted.group, &mut step);
         self.settle(id, &mut shard);
+        self.core.metrics.groups.count_classic(step.counts);
         Some((done, stored))
     }
 
@@ -216,7 +217,7 @@ impl Broker {
             max_size: usize::try_from(settings.groups.max_size).unwrap_or(usize::MAX),
         };
         let (now, wall) = (self.core.clock.monotonic(), self.core.clock.now());
-        Step { group_id, now, wall, rules, store: None }
+        Step { group_id, now, wall, rules, store: None, counts: Counts::default() }
     }
 
     /// Queues what the group wants stored, and lets somebody wait for it.

@@ -56,6 +56,11 @@ impl Ledger {
     }
 
     /// Groups in memory.
+    /// Members of groups in memory.
+    pub(super) fn members(&self) -> usize {
+        self.members.load(Ordering::Relaxed)
+    }
+
     pub(super) fn groups(&self) -> usize {
         self.groups.load(Ordering::Relaxed)
     }

@@ -12,6 +12,7 @@ mod coordinator;
 mod error;
 mod ledger;
 mod members;
+mod metrics;
 mod offsets;
 mod operators;
 
@@ -23,4 +24,5 @@ pub(crate) use consumer::Consumers;
 pub use consumer::{ConsumerGroupError, ConsumerHeartbeatAnswer};
 pub(crate) use coordinator::Coordinator;
 pub use error::CoordinatorError;
+pub use metrics::{ByProtocol, GroupMetrics};
 pub use operators::{DescribedGroup, GroupKind, ListedGroup};

@@ -27,9 +27,35 @@ impl Rig {
         epoch: i32,
         owned: Option<Vec<TopicPartition>>,
     ) -> ConsumerHeartbeatAnswer {
+        self.beat_in("g", member, epoch, owned).await
+    }
+
+    /// A member joins a consumer group.
+    pub(crate) async fn join_consumers(&self, group: &str, member: &str) -> ConsumerHeartbeatAnswer {
+        self.beat_in(group, member, 0, None).await
+    }
+
+    async fn beat_in(
+        &self,
+        group: &str,
+        member: &str,
+        epoch: i32,
+        owned: Option<Vec<TopicPartition>>,
+    ) -> ConsumerHeartbeatAnswer {
+        let heartbeat = self.heartbeat(group, member, epoch, owned);
+        self.broker.consumer_heartbeat(Box::new(heartbeat)).await.unwrap()
+    }
+
+    fn heartbeat(
+        &self,
+        group: &str,
+        member: &str,
+        epoch: i32,
+        owned: Option<Vec<TopicPartition>>,
+    ) -> ConsumerGroupHeartbeat {
         let joins = epoch == 0;
-        let group_id = GroupId::new("g");
-        let heartbeat = ConsumerGroupHeartbeat {
+        let group_id = GroupId::new(group);
+        ConsumerGroupHeartbeat {
             settings: self.broker.consumer_group_settings(&group_id),
             group_id,
             member_id: MemberId::new(member),
@@ -44,8 +70,7 @@ impl Rig {
             client_id: "c".into(),
             client_host: "/h".into(),
             resolved: Vec::new(),
-        };
-        self.broker.consumer_heartbeat(Box::new(heartbeat)).await.unwrap()
+        }
     }
 
     async fn wait(&self, time: Duration) {

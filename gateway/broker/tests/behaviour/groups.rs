@@ -268,3 +268,83 @@ async fn a_group_with_members_that_are_not_stored_yet_is_not_deleted() {
     assert_eq!(rig.broker.delete_group(id()).await, Ok(()));
     assert_eq!(rig.broker.delete_group(id()).await, Err(GroupError::UnknownGroup.into()));
 }
+
+#[tokio::test]
+async fn every_one_of_many_groups_is_listed_once_and_in_order() {
+    let rig = rig().await;
+    let at = TopicPartition::new(rig.topic("t", 1).await.id(), 0.into());
+    // More than one page of the state, of both protocols, between them groups that are only in memory yet.
+    let mut expected = Vec::new();
+    for number in 0..700 {
+        let name = format!("g{number:04}");
+        let group_id = GroupId::new(&name);
+        let state = match number % 7 {
+            0 => {
+                rig.join_consumers(&name, "member").await;
+                "Stable"
+            }
+            1 => {
+                let asks = JoinRequest { group_id, ..request(&MemberId::new("")) };
+                rig.broker.join_group(asks).await.unwrap();
+                "CompletingRebalance"
+            }
+            _ => {
+                let offset = CommittedOffset {
+                    offset: Offset::new(1),
+                    leader_epoch: LeaderEpoch::NONE,
+                    metadata: "".into(),
+                    committed_at: TimestampMs::NONE,
+                    expires_at: None,
+                };
+                let who = identity(&MemberId::new(""));
+                let committing = Committing { who, generation: -1, in_transaction: false };
+                rig.broker.commit_offsets(group_id, &committing, vec![(at, offset)]).await.unwrap();
+                "Empty"
+            }
+        };
+        expected.push((name, state));
+    }
+    let listed = rig.broker.list_groups();
+    let listed: Vec<_> = listed.iter().map(|group| (group.group_id.to_string(), group.state)).collect();
+    assert_eq!(listed, expected);
+    let metrics = rig.metrics();
+    for counted in [
+        "groups{protocol=\"classic\",state=\"Empty\"} 500",
+        "groups{protocol=\"classic\",state=\"CompletingRebalance\"} 100",
+        "groups{protocol=\"classic\",state=\"Stable\"} 0",
+        "groups{protocol=\"consumer\",state=\"Stable\"} 100",
+        "group_members{protocol=\"classic\"} 100",
+        "group_members{protocol=\"consumer\"} 100",
+    ] {
+        assert!(metrics.lines().any(|line| line == counted), "{counted} is missing in {metrics}");
+    }
+}
+
+#[tokio::test]
+async fn members_and_offsets_whose_time_is_over_are_counted() {
+    let rig = rig().await;
+    let at = TopicPartition::new(rig.topic("t", 1).await.id(), 0.into());
+    let member = member(&rig.broker).await;
+    commit(&rig.broker, member.as_str(), 1, at).await.unwrap();
+    rig.join_consumers("consumers", "silent").await;
+    rig.clock.advance(rig.settings.groups.consumer_session_timeout);
+    rig.broker.run_group_timers();
+    rig.broker.run_consumer_timers().await.unwrap();
+    eventually(|| rig.broker.state(|state| state.group("g").unwrap().is_empty())).await;
+    rig.clock.advance(rig.settings.groups.offsets_retention);
+    // Not before the coordinator has heard that its last member was stored to be gone.
+    while rig.broker.state(|state| state.group_count()) > 0 {
+        rig.broker.run_offset_expiry().await.unwrap();
+    }
+    let metrics = rig.metrics();
+    for counted in [
+        "expired_group_members_total{protocol=\"classic\"} 1",
+        "expired_group_members_total{protocol=\"consumer\"} 1",
+        "expired_offsets_total 1",
+        "expired_groups_total 2",
+        "group_members{protocol=\"classic\"} 0",
+        "group_members{protocol=\"consumer\"} 0",
+    ] {
+        assert!(metrics.lines().any(|line| line == counted), "{counted} is missing in {metrics}");
+    }
+}

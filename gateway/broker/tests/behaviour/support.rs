@@ -63,6 +63,15 @@ impl Rig {
         Ok(())
     }
 
+    /// All metrics of the broker core, as Prometheus reads them.
+    pub(crate) fn metrics(&self) -> String {
+        let mut registry = prometheus_client::registry::Registry::default();
+        self.broker.register_metrics(&mut registry);
+        let mut text = String::new();
+        prometheus_client::encoding::text::encode(&mut text, &registry).unwrap();
+        text
+    }
+
     pub(crate) async fn topic(&self, name: &str, partitions: i32) -> Arc<Topic> {
         self.topic_with(name, partitions, &[]).await
     }

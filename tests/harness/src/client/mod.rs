@@ -4,6 +4,7 @@
 //! nothing is sent twice and nothing is hidden. [`settled`] repeats what a broker asks to be repeated.
 
 mod admin;
+mod consumer;
 mod fetch;
 mod member;
 mod offsets;
@@ -20,6 +21,7 @@ pub use admin::{
     create_topic, delete_records, delete_topic, describe_producers, describe_transaction, end_offset,
     write_marker,
 };
+pub use consumer::ConsumerMember;
 pub use fetch::{Batch, Fetched, fetch, read_all};
 pub use member::{ClassicMember, Joined};
 pub use offsets::{Standing, commit_offsets, commit_request, fetch_offset};

@@ -25,6 +25,10 @@ pub enum ClassicState {
 }
 
 impl ClassicState {
+    /// Those of groups that are there.
+    pub(in crate::groups) const OF_GROUPS: [Self; 4] =
+        [Self::Empty, Self::PreparingRebalance, Self::CompletingRebalance, Self::Stable];
+
     /// Kafka's name for it.
     #[must_use]
     pub const fn name(self) -> &'static str {

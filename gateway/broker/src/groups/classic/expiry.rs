@@ -39,6 +39,7 @@ impl ClassicGroup {
                 Some(member) if member.is_excused() => member.deadline = Duration::MAX,
                 Some(member) if member.deadline <= step.now => {
                     tracing::info!(group = %step.group_id, member = %id, "member has fallen silent");
+                    step.counts.expired += 1;
                     self.dismiss(&id);
                     match self.phase {
                         Phase::Stable | Phase::CompletingRebalance => {
@@ -64,6 +65,7 @@ impl ClassicGroup {
         }
         for id in &late {
             tracing::info!(group = %step.group_id, member = %id, "member has not asked for its assignment");
+            step.counts.expired += 1;
             self.dismiss(id);
         }
         self.prepare_rebalance("members have not asked for their assignment", step);

@@ -62,6 +62,17 @@ pub(crate) struct Step<'a> {
     pub(crate) rules: Rules,
     /// What has to be stored. [`ClassicGroup::stored`] is told how that ended.
     pub(crate) store: Option<Store>,
+    /// What happened, for the metrics.
+    pub(crate) counts: Counts,
+}
+
+/// What happened in a [`Step`] that is counted.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Counts {
+    /// Generations whose members got their assignment.
+    pub(crate) rebalances: u64,
+    /// Members whose time was over.
+    pub(crate) expired: u64,
 }
 
 /// Where a group is between two generations.

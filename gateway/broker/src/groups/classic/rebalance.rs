@@ -87,6 +87,7 @@ impl ClassicGroup {
             self.members.iter().filter(|(_, member)| is_late(member)).map(|(id, _)| id.clone()).collect();
         for id in late {
             tracing::info!(group = %step.group_id, member = %id, "member has not joined in time");
+            step.counts.expired += 1;
             self.remove(&id);
         }
         if !self.members.is_empty() && !self.elect_joined_leader() {

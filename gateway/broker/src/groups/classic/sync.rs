@@ -100,6 +100,7 @@ impl ClassicGroup {
     /// The assignment is stored: everybody gets his part.
     pub(super) fn assign(&mut self, mut assignments: Assignments, step: &mut Step<'_>) {
         self.go(Phase::Stable, step);
+        step.counts.rebalances += 1;
         self.set_assignments(|id| assignments.remove(id));
         let ids: Vec<_> = self.members.keys().cloned().collect();
         for id in ids {

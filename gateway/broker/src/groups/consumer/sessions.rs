@@ -100,7 +100,7 @@ pub(super) struct Heard {
 
 impl Sessions {
     /// How many members have a session.
-    pub(super) fn members(&self) -> usize {
+    pub(in crate::groups) fn members(&self) -> usize {
         self.inner.lock().alarms.len()
     }
 

@@ -89,6 +89,7 @@ impl Broker {
                     let why =
                         if if_epoch.is_some() { "it kept partitions for too long" } else { "it was silent" };
                     tracing::info!(group = %group_id, member = %member_id, why, "a member was taken out");
+                    self.core.metrics.groups.expired_members.consumer.inc();
                 }
                 self.consumers.sessions.forget(group_id, member_id);
             }

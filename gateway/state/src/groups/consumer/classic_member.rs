@@ -48,6 +48,8 @@ pub struct JoinedConsumerGroup {
     pub protocol_name: Box<str>,
     /// The member whose place it has taken.
     pub replaced: Option<MemberId>,
+    /// Whether the group got another epoch by it.
+    pub moves_group: bool,
 }
 
 /// A join that was found right, before anything is changed.
@@ -132,7 +134,7 @@ impl ConsumerGroup {
         prepared: PreparedJoin,
     ) -> JoinedConsumerGroup {
         let PreparedJoin { member, replaces, owned, bump } = prepared;
-        let id = &join.member_id;
+        let (id, before) = (&join.member_id, self.epoch);
         self.put(id, member, replaces.as_ref());
         self.forget_regexes();
         self.refresh(topics, bump);
@@ -146,7 +148,8 @@ impl ConsumerGroup {
         self.members.insert(id.clone(), after);
         let protocol_name =
             join.classic.protocols.first().map(|first| first.name.clone()).unwrap_or_default();
-        JoinedConsumerGroup { epoch, protocol_name, replaced: replaces.filter(|other| other != id) }
+        let replaced = replaces.filter(|other| other != id);
+        JoinedConsumerGroup { epoch, protocol_name, replaced, moves_group: self.epoch != before }
     }
 
     /// The classic member of that id, in that generation.

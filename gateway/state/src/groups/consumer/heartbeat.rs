@@ -74,6 +74,8 @@ pub struct HeartbeatAnswer {
     pub rebalance_timeout_ms: i32,
     /// The member whose place this one has taken.
     pub replaced: Option<MemberId>,
+    /// Whether the group got another epoch by it.
+    pub moves_group: bool,
 }
 
 /// A heartbeat that was found right, before anything is changed.
@@ -153,6 +155,7 @@ impl ConsumerGroupHeartbeat {
             },
             rebalance_timeout_ms: after.rebalance_timeout_ms,
             replaced,
+            moves_group: false,
         }
     }
 }
@@ -259,7 +262,7 @@ impl ConsumerGroup {
         prepared: Prepared,
     ) -> HeartbeatAnswer {
         let Prepared { before, member, replaces, subscription_changed, bump, .. } = prepared;
-        let id = &heartbeat.member_id;
+        let (id, epoch) = (&heartbeat.member_id, self.epoch);
         self.put(id, member, replaces.as_ref());
         let matches_changed = self.resolve(time, &heartbeat.resolved);
         self.forget_regexes();
@@ -274,7 +277,7 @@ impl ConsumerGroup {
             .unwrap_or_default();
         let answer = heartbeat.answer(&before, &after, replaces);
         self.members.insert(id.clone(), after);
-        answer
+        HeartbeatAnswer { moves_group: self.epoch != epoch, ..answer }
     }
 
     /// Puts a member in, in the place of another if it replaces one: that one's target becomes its own.

@@ -54,7 +54,7 @@ impl ConsumerGroup {
         topics: &Topics,
         heartbeat: &ConsumerGroupHeartbeat,
     ) -> HeartbeatAnswer {
-        let id = &heartbeat.member_id;
+        let (id, before) = (&heartbeat.member_id, self.epoch);
         if heartbeat.epoch == MemberEpoch::LEAVE_STATIC && heartbeat.instance_id.is_some() {
             // It comes back with the same instance id, or its session ends.
             self.members.entry(id.clone()).and_modify(super::ConsumerMember::leave_for_a_while);
@@ -68,6 +68,7 @@ impl ConsumerGroup {
             rebalance: RebalanceTimer::Stop,
             rebalance_timeout_ms: -1,
             replaced: None,
+            moves_group: self.epoch != before,
         }
     }
 

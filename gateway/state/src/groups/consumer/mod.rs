@@ -64,6 +64,9 @@ pub enum ConsumerGroupState {
 
 impl ConsumerGroupState {
     /// Its name, as it is shown to people and asked for by ListGroups.
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Empty, Self::Assigning, Self::Reconciling, Self::Stable];
+
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {

@@ -17,6 +17,7 @@ use chronik_state::{GroupError, MemberProtocol};
 use chronik_types::{GroupId, GroupInstanceId, MemberId, TimestampMs};
 use tokio::sync::oneshot;
 
+use super::Counts;
 use super::*;
 use crate::groups::CoordinatorError;
 
@@ -80,7 +81,14 @@ impl Rig {
     pub(super) fn step<T>(&mut self, work: impl FnOnce(&mut ClassicGroup, &mut Step<'_>) -> T) -> T {
         let wall = TimestampMs::new(i64::try_from(self.now.as_millis()).unwrap());
         let id = self.id.clone();
-        let mut step = Step { group_id: &id, now: self.now, wall, rules: self.rules, store: None };
+        let mut step = Step {
+            group_id: &id,
+            now: self.now,
+            wall,
+            rules: self.rules,
+            store: None,
+            counts: Counts::default(),
+        };
         let done = work(&mut self.group, &mut step);
         let store = step.store.take();
         self.storing.extend(store);
