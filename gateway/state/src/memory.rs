@@ -3,12 +3,11 @@
 use std::mem::{size_of, size_of_val};
 
 use chronik_types::{
-    GroupId, MemberEpoch, MemberId, NodeId, Offset, ProducerId, TopicId, TopicName, TopicPartition,
-    TransactionalId,
+    GroupId, MemberId, NodeId, Offset, ProducerId, TopicId, TopicName, TopicPartition, TransactionalId,
 };
 
 use crate::configs::Configs;
-use crate::groups::{ClassicMember, ConsumerGroup, ConsumerMember, Group, GroupBody, MemberProtocol};
+use crate::groups::{ClassicMember, ConsumerGroup, Group, GroupBody, MemberProtocol};
 use crate::partitions::Partition;
 use crate::producers::Producer;
 use crate::state::State;
@@ -16,7 +15,7 @@ use crate::topics::Topic;
 use crate::transactions::{PartitionTransactions, TransactionalProducer};
 
 /// Two counters before the text of an `Arc<str>`.
-const ARC_HEADER: usize = 16;
+pub(crate) const ARC_HEADER: usize = 16;
 
 impl State {
     /// Roughly how many bytes of heap this state takes. Counts what its collections hold, with their usual slack, and
@@ -97,18 +96,7 @@ fn classic_member_bytes((id, member): (&MemberId, &ClassicMember)) -> usize {
 }
 
 fn consumer_group_bytes(group: &ConsumerGroup) -> usize {
-    let partition = tree_entry(size_of::<(TopicPartition, MemberEpoch)>());
-    let name = |name: &str| name.len() + tree_entry(size_of::<Box<str>>());
-    let member = |(id, member): (&MemberId, &ConsumerMember)| {
-        let partitions = member.assigned.len() + member.pending_revocation.len() + group.target(id).count();
-        2 * tree_entry(size_of::<(MemberId, ConsumerMember)>())
-            + (ARC_HEADER + id.as_str().len())
-            + (member.client_id.len() + member.client_host.len() + member.subscribed_regex.len())
-            + member.subscribed_topics.iter().map(|topic| name(topic)).sum::<usize>()
-            + partitions * partition
-    };
-    let matched = group.regexes().values().flat_map(|regex| &regex.topics);
-    group.members().iter().map(member).sum::<usize>() + matched.map(|topic| name(topic)).sum::<usize>()
+    group.members().keys().map(|id| group.member_bytes(id)).sum::<usize>() + group.regex_bytes()
 }
 
 fn configs_bytes(configs: &Configs) -> usize {
@@ -118,6 +106,6 @@ fn configs_bytes(configs: &Configs) -> usize {
 }
 
 /// A node of a B-tree is half full at worst.
-const fn tree_entry(bytes: usize) -> usize {
+pub(crate) const fn tree_entry(bytes: usize) -> usize {
     bytes * 3 / 2 + size_of::<usize>()
 }

@@ -6,7 +6,7 @@ use chronik_config::GroupSettings;
 
 use super::classic::ClassicGroup;
 
-/// What a group adds to the ledger.
+/// What groups take of the room for members: of a classic group it is added to the ledger.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Weight {
     pub(super) members: usize,
@@ -28,15 +28,16 @@ pub(super) struct Ledger {
 }
 
 impl Ledger {
-    /// Whether that many members and bytes more may come. Counts are those of a moment: joins of the same moment can go a
-    /// little beyond.
-    pub(super) fn has_room(&self, settings: &GroupSettings, more: Weight) -> bool {
+    /// Whether that many members and bytes more may come, beside those `elsewhere`. Counts are those of a moment: joins of
+    /// the same moment can go a little beyond.
+    pub(super) fn has_room(&self, settings: &GroupSettings, elsewhere: Weight, more: Weight) -> bool {
         let max_members = usize::try_from(settings.max_members).unwrap_or(usize::MAX);
         let max_bytes = usize::try_from(settings.max_member_bytes.get()).unwrap_or(usize::MAX);
-        let fits = |sum: &AtomicUsize, more: usize, max| {
-            more == 0 || sum.load(Ordering::Relaxed).saturating_add(more) <= max
+        let fits = |sum: &AtomicUsize, elsewhere: usize, more: usize, max| {
+            more == 0 || sum.load(Ordering::Relaxed).saturating_add(elsewhere).saturating_add(more) <= max
         };
-        fits(&self.members, more.members, max_members) && fits(&self.bytes, more.bytes, max_bytes)
+        fits(&self.members, elsewhere.members, more.members, max_members)
+            && fits(&self.bytes, elsewhere.bytes, more.bytes, max_bytes)
     }
 
     pub(super) fn add_group(&self) {
@@ -55,12 +56,12 @@ impl Ledger {
         self.bytes.fetch_add(now.bytes.wrapping_sub(before.bytes), Ordering::Relaxed);
     }
 
-    /// Groups in memory.
     /// Members of groups in memory.
     pub(super) fn members(&self) -> usize {
         self.members.load(Ordering::Relaxed)
     }
 
+    /// Groups in memory.
     pub(super) fn groups(&self) -> usize {
         self.groups.load(Ordering::Relaxed)
     }

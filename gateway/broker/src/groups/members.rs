@@ -56,10 +56,9 @@ impl Broker {
         let unique = unique(&self.entropy);
         let unknown = JoinRefusal::of(&request.member_id, GroupError::UnknownMember);
         let id = request.group_id.clone();
-        let ledger = &self.groups.ledger;
         let joined = self.in_group(&id, absent, |group, step| {
             let (members, bytes) = group.growth(&request);
-            if ledger.has_room(groups, Weight { members, bytes }) {
+            if self.has_room(groups, Weight { members, bytes }) {
                 group.join(request, waiter, &unique, step);
                 Ok(())
             } else {
@@ -68,6 +67,11 @@ impl Broker {
             }
         });
         joined.map_or(Err(unknown), |(joined, _)| joined)
+    }
+
+    /// Whether that many members and bytes more may come, over all groups of both protocols.
+    pub(super) fn has_room(&self, settings: &GroupSettings, more: Weight) -> bool {
+        self.groups.ledger.has_room(settings, self.consumers.sessions.weight(), more)
     }
 
     /// Whether a join makes a group that has no members yet. One of a member that the group should know does not, and
@@ -102,7 +106,7 @@ impl Broker {
         let (id, settings) = (request.group_id.clone(), self.settings());
         let bytes = request.assignments.iter().map(|(_, assignment)| assignment.len()).sum();
         self.in_group(&id, Absent::Leave, |group, step| {
-            if self.groups.ledger.has_room(&settings.groups, Weight { members: 0, bytes }) {
+            if self.has_room(&settings.groups, Weight { members: 0, bytes }) {
                 group.sync(request, waiter, step);
             } else {
                 tracing::warn!(group = %id, "an assignment is refused: see groups.max_member_bytes");
@@ -163,7 +167,7 @@ pub(super) fn check_group_id(id: &GroupId) -> Result<(), CoordinatorError> {
 }
 
 /// A random UUID in words, as the ids of members end.
-pub(super) fn unique(entropy: &Entropy) -> String {
+fn unique(entropy: &Entropy) -> String {
     let [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p] = entropy.next_u128().to_be_bytes();
     let (g, i) = (g & 0x0f | 0x40, i & 0x3f | 0x80);
     format!(

@@ -176,7 +176,7 @@ impl Collector for GroupsCollector {
         let mut members = encoder.encode_descriptor("group_members", help, None, MetricType::Gauge)?;
         let counts = [
             (GroupKind::Classic, broker.groups.ledger.members()),
-            (GroupKind::Consumer, broker.consumers.sessions.members()),
+            (GroupKind::Consumer, broker.consumers.sessions.weight().members),
         ];
         for (kind, count) in counts {
             gauge(count).encode(members.encode_family(&[("protocol", kind.name())])?)?;

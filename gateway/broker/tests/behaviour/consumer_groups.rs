@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use chronik_broker::ConsumerHeartbeatAnswer;
-use chronik_config::Settings;
+use chronik_config::{ByteSize, Settings};
 use chronik_state::ConsumerGroupHeartbeat;
-use chronik_types::{GroupId, MemberEpoch, MemberId, TopicPartition};
+use chronik_types::{ErrorCode, GroupId, MemberEpoch, MemberId, TopicPartition};
 
-use crate::support::Rig;
+use crate::support::{Rig, eventually};
 
 const SESSION: Duration = Duration::from_secs(45);
 const REBALANCE: Duration = Duration::from_secs(10);
@@ -167,4 +167,45 @@ async fn new_partitions_are_noticed_by_the_next_heartbeat() {
     };
     rig.broker.create_partitions(create).await.unwrap();
     assert_eq!(rig.beat("a", 1, None).await.assignment.map(|all| all.len()), Some(5));
+}
+
+#[tokio::test]
+async fn a_member_whose_client_goes_while_it_joins_is_taken_out_in_time() {
+    let rig = rig().await;
+    let joining = rig.broker.consumer_heartbeat(Box::new(rig.heartbeat("g", "a", 0, None)));
+    tokio::select! {
+        biased;
+        answer = joining => panic!("storage was faster than this test: {answer:?}"),
+        () = std::future::ready(()) => {}
+    }
+    eventually(|| rig.members() == ["a"]).await;
+    // Until the member has a session there is nothing to be taken out.
+    while !rig.members().is_empty() {
+        rig.wait(SESSION).await;
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test]
+async fn what_members_take_is_known_after_a_restart() {
+    let mut settings = Settings::default();
+    settings.groups.max_member_bytes = ByteSize::mib(1);
+    let mut rig = Rig::with(settings, 1 << 20).await;
+    let large = |rig: &Rig, member: &str| {
+        let names = (0..4_000).map(|index| format!("{index:0100}").into()).collect();
+        let mut heartbeat = rig.heartbeat("g", member, 0, None);
+        heartbeat.subscribed_topics = Some(names);
+        Box::new(heartbeat)
+    };
+    rig.broker.consumer_heartbeat(large(&rig, "a")).await.unwrap();
+    for checkpoint in [false, true] {
+        if checkpoint {
+            rig.checkpoint().await;
+        }
+        rig.restart().await;
+        let refused = rig.broker.consumer_heartbeat(large(&rig, "b")).await.unwrap_err();
+        assert_eq!(refused.error_code(), ErrorCode::GroupMaxSizeReached);
+    }
+    rig.beat("a", -1, None).await;
+    rig.broker.consumer_heartbeat(large(&rig, "b")).await.unwrap();
 }

@@ -183,6 +183,87 @@ async fn all_groups_together_are_bounded() {
 }
 
 #[tokio::test]
+async fn what_members_subscribe_to_and_are_assigned_is_limited() {
+    let gateway =
+        Gateway::start_with(|settings| settings.groups.max_member_bytes = chronik_config::ByteSize::mib(1))
+            .await;
+    let mut client = gateway.client().await;
+    // Members of one group, or of many: names, expressions that nobody has had before, or what they match.
+    let names = |member: &str, count: usize| {
+        let names = (0..count).map(|index| TopicName(text(&format!("{member}-{index:0100}"))));
+        join(member).with_subscribed_topic_names(Some(names.collect()))
+    };
+    let regex = |member: &str, regex: &str| {
+        join(member).with_subscribed_topic_names(None).with_subscribed_topic_regex(Some(text(regex)))
+    };
+    for index in 0..50 {
+        gateway.topic(&format!("matched-{index:0100}"), 4).await;
+    }
+    let floods: [&dyn Fn(usize) -> ConsumerGroupHeartbeatRequest; 4] = [
+        &|number| names(&number.to_string(), 300),
+        &|number| names(&number.to_string(), 300).with_group_id(GroupId(text(&number.to_string()))),
+        &|number| regex(&number.to_string(), &format!("{number}{}", "x".repeat(5_000))),
+        &|number| regex("a", "matched.*").with_group_id(GroupId(text(&number.to_string()))),
+    ];
+    for flood in floods {
+        let mut members = Vec::new();
+        let refused = loop {
+            let request = flood(members.len());
+            match client.call(1, &request).await.error_code {
+                0 => members.push(request),
+                refused => break refused,
+            }
+        };
+        assert_eq!(refused, 81);
+        let bytes = gateway.broker.state(|state| {
+            state
+                .groups()
+                .map(|(_, group)| {
+                    let group = group.consumer().unwrap();
+                    group.regex_bytes()
+                        + group.members().keys().map(|id| group.member_bytes(id)).sum::<usize>()
+                })
+                .sum::<usize>()
+        });
+        assert!((800_000..1_200_000).contains(&bytes), "{bytes} of {} members", members.len());
+        // Members go on and may say what they said before, but not more.
+        let one = members[0].clone();
+        assert_eq!(client.call(1, &one).await.error_code, 0);
+        let more = names(&one.member_id, 3_000).with_group_id(one.group_id.clone());
+        assert_eq!(client.call(1, &more).await.error_code, 81);
+        // Classic members share the room.
+        let protocol = JoinGroupRequestProtocol::default()
+            .with_name(text("range"))
+            .with_metadata(vec![0; 300_000].into());
+        let classic = JoinGroupRequest::default()
+            .with_group_id(GroupId(text("classic")))
+            .with_session_timeout_ms(30_000)
+            .with_protocol_type(text("consumer"))
+            .with_protocols(vec![protocol]);
+        assert_eq!(client.call(3, &classic).await.error_code, 81);
+        for member in members {
+            let leave = member.with_member_epoch(-1).with_topic_partitions(None);
+            assert_eq!(client.call(1, &leave).await.error_code, 0, "and gives its room back");
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_a_member_says_it_has_is_not_kept() {
+    let (gateway, mut client, topic) = gateway().await;
+    client.call(1, &join("a")).await;
+    let bytes = || {
+        gateway.broker.state(|state| {
+            state.group("g").unwrap().consumer().unwrap().member_bytes(&chronik_types::MemberId::new("a"))
+        })
+    };
+    let before = bytes();
+    let all: Vec<i32> = (0..100_000).collect();
+    assert_eq!(client.call(1, &owning("a", 1, topic, &all)).await.error_code, 0);
+    assert_eq!(bytes(), before);
+}
+
+#[tokio::test]
 async fn regular_expressions_follow_the_topics() {
     let (gateway, mut client, _) = gateway().await;
     let regex = join("a").with_subscribed_topic_names(None).with_subscribed_topic_regex(Some(text("t.*")));

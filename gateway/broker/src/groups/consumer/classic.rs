@@ -7,14 +7,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chronik_state::{
-    Change, ClassicMembership, GroupError, JoinConsumerGroup, LeavingMember, Outcome, RemoveConsumerMembers,
+    Change, ClassicMembership, GroupError, JoinConsumerGroup, JoinedConsumerGroup, LeavingMember, Outcome,
+    RemoveConsumerMembers,
 };
-use chronik_types::{GroupId, MemberId};
+use chronik_types::{GroupId, MemberId, TopicId};
 
+use super::heartbeat::{consumers_of, detached};
 use super::sessions::ClassicStep;
 use crate::groups::classic::{JoinAnswer, SyncAnswer};
 use crate::groups::coordinator::Absent;
-use crate::groups::members::unique;
 use crate::groups::{
     CoordinatorError, JoinRefusal, JoinRequest, Joined, Leaving, MemberIdentity, SyncRequest, Synced,
 };
@@ -34,8 +35,9 @@ impl Broker {
     /// Has a classic member join a consumer group.
     pub(in crate::groups) async fn join_consumer_group(self: &Arc<Self>, request: JoinRequest) -> JoinAnswer {
         let is_new = request.member_id.is_empty();
-        let member_id =
-            if is_new { MemberId::new(&unique(&self.entropy)) } else { request.member_id.clone() };
+        // As Kafka writes a UUID; ids of topics are as random.
+        let new_id = || MemberId::new(&TopicId::random(&self.entropy).to_string());
+        let member_id = if is_new { new_id() } else { request.member_id.clone() };
         let refuse = |error: CoordinatorError| JoinRefusal::of(&request.member_id, error);
         let join = JoinConsumerGroup {
             settings: self.consumer_group_settings(&request.group_id),
@@ -53,26 +55,12 @@ impl Broker {
             client_host: request.client_host.clone(),
         };
         self.state(|state| state.check_join_consumer_group(&join)).map_err(|error| refuse(error.into()))?;
-        self.check_room(&request.group_id, &member_id).map_err(refuse)?;
+        let growth = self.state(|state| join.growth(consumers_of(state, &request.group_id)));
+        self.check_room(&request.group_id, &member_id, growth).map_err(refuse)?;
         if is_new && request.requires_known_member_id && request.instance_id.is_none() {
             return Err(JoinRefusal::of(&member_id, CoordinatorError::MemberIdRequired));
         }
-        let joined = match self.propose(Change::JoinConsumerGroup(Box::new(join))).await {
-            Ok(Outcome::ConsumerGroupJoined(Ok(joined))) => joined,
-            Ok(Outcome::ConsumerGroupJoined(Err(error))) => return Err(refuse(error.into())),
-            // No other outcome belongs to it.
-            Ok(_) => return Err(refuse(CoordinatorError::NotCoordinator)),
-            Err(error) => return Err(refuse(error.into())),
-        };
-        if let Some(replaced) = &joined.replaced {
-            self.consumers.sessions.forget(&request.group_id, replaced);
-        }
-        if !self.adopt_downgraded(&request.group_id) {
-            let sync_within = millis(request.rebalance_timeout_ms);
-            let step = ClassicStep::Joined { sync_by: self.monotonic_in(sync_within) };
-            let ends = self.monotonic_in(millis(request.session_timeout_ms));
-            self.consumers.sessions.classic(&request.group_id, &member_id, ends, step);
-        }
+        let joined = detached(Arc::clone(self).enter(join)).await.map_err(refuse)?;
         Ok(Joined {
             member_id,
             generation: joined.epoch.get(),
@@ -82,6 +70,28 @@ impl Broker {
             members: Vec::new(),
             skip_assignment: false,
         })
+    }
+
+    async fn enter(
+        self: Arc<Self>,
+        join: JoinConsumerGroup,
+    ) -> Result<JoinedConsumerGroup, CoordinatorError> {
+        let (group_id, member_id) = (join.group_id.clone(), join.member_id.clone());
+        let (session, rebalance) = (join.classic.session_timeout_ms, join.rebalance_timeout_ms);
+        let joined = match self.propose(Change::JoinConsumerGroup(Box::new(join))).await? {
+            Outcome::ConsumerGroupJoined(joined) => joined?,
+            // No other outcome belongs to it.
+            _ => return Err(CoordinatorError::NotCoordinator),
+        };
+        if let Some(replaced) = &joined.replaced {
+            self.consumers.sessions.forget(&group_id, replaced);
+        }
+        if !self.adopt_downgraded(&group_id) {
+            let step = ClassicStep::Joined { sync_by: self.monotonic_in(millis(rebalance)) };
+            self.consumers.sessions.classic(&group_id, &member_id, self.monotonic_in(millis(session)), step);
+            self.weigh(&group_id, &member_id);
+        }
+        Ok(joined)
     }
 
     /// Gives a classic member of a consumer group what it has.
@@ -155,6 +165,13 @@ impl Broker {
         self: &Arc<Self>,
         remove: RemoveConsumerMembers,
     ) -> Result<Vec<Result<MemberId, GroupError>>, ChangeError> {
+        detached(Arc::clone(self).remove(remove)).await
+    }
+
+    async fn remove(
+        self: Arc<Self>,
+        remove: RemoveConsumerMembers,
+    ) -> Result<Vec<Result<MemberId, GroupError>>, ChangeError> {
         let (group_id, asked) = (remove.group_id.clone(), remove.members.len());
         let results = match self.propose(Change::RemoveConsumerMembers(remove)).await? {
             Outcome::ConsumerMembersRemoved(Ok(results)) => results,
@@ -196,6 +213,7 @@ impl Broker {
         for (member, session_timeout_ms) in members {
             let ends = self.monotonic_in(millis(session_timeout_ms));
             self.consumers.sessions.adopt(id, &member, ends);
+            self.weigh(id, &member);
         }
     }
 

@@ -6,7 +6,8 @@ use std::time::Duration;
 use chronik_config::kafka::GroupConfigs;
 use chronik_config::{ConsumerAssignor, ConsumerMigration};
 use chronik_state::{
-    Assignor, Change, ConsumerGroupHeartbeat, ConsumerGroupSettings, HeartbeatAnswer, Outcome, RegexMatches,
+    Assignor, Change, ConsumerGroup, ConsumerGroupHeartbeat, ConsumerGroupSettings, HeartbeatAnswer, Outcome,
+    RegexMatches, State,
 };
 use chronik_types::{GroupId, MemberEpoch, MemberId, TimestampMs};
 
@@ -75,62 +76,74 @@ impl Broker {
         let now = self.core.clock.now();
         let preview = self.state(|state| state.preview_consumer_heartbeat(now, &heartbeat, is_behind))?;
         let (group_id, member_id) = (heartbeat.group_id.clone(), heartbeat.member_id.clone());
+        let leaves = heartbeat.is_leaving();
+        let session_timeout = configs.consumer_session_timeout;
         let answer = match preview {
             Some(answer) => {
-                self.heard(&group_id, &answer, configs.consumer_session_timeout);
+                self.heard(&group_id, &answer, session_timeout);
                 if is_behind && !rests {
                     self.consumers.sessions.compared(&group_id, generation);
                 }
                 answer
             }
-            None if heartbeat.is_leaving() => {
-                let answer = self.propose_heartbeat(heartbeat).await?;
-                if answer.epoch == MemberEpoch::LEAVE_STATIC {
-                    self.consumers.sessions.away(&group_id, &member_id);
-                } else {
-                    self.consumers.sessions.forget(&group_id, &member_id);
-                    self.adopt_downgraded(&group_id);
-                }
-                let (member_epoch, heartbeat_interval) = (answer.epoch, Duration::ZERO);
-                return Ok(ConsumerHeartbeatAnswer {
-                    member_id,
-                    member_epoch,
-                    heartbeat_interval,
-                    assignment: None,
-                });
-            }
-            None => {
-                // Storage may be slow: that is no fault of the member.
-                let ends = self.core.clock.monotonic().saturating_add(configs.consumer_session_timeout);
-                self.consumers.sessions.extend(&group_id, &member_id, ends);
-                let joins = heartbeat.epoch == MemberEpoch::JOIN;
-                if joins {
-                    self.check_room(&group_id, &member_id)?;
-                }
-                let answer = self.propose_heartbeat(heartbeat).await?;
-                if joins {
-                    self.adopt_upgraded(&group_id);
-                }
-                if let Some(replaced) = answer.replaced.as_ref().filter(|replaced| **replaced != member_id) {
-                    self.consumers.sessions.forget(&group_id, replaced);
-                }
-                self.heard(&group_id, &answer, configs.consumer_session_timeout);
-                answer
-            }
+            None if leaves => detached(Arc::clone(self).leave(heartbeat)).await?,
+            None => detached(Arc::clone(self).change(heartbeat, session_timeout)).await?,
         };
         Ok(ConsumerHeartbeatAnswer {
             member_id,
             member_epoch: answer.epoch,
-            heartbeat_interval: configs.consumer_heartbeat_interval,
+            heartbeat_interval: if leaves { Duration::ZERO } else { configs.consumer_heartbeat_interval },
             assignment: answer.assignment,
         })
     }
 
-    /// Whether one more group, or one more member, may come. Counts are those of a moment.
+    async fn leave(
+        self: Arc<Self>,
+        heartbeat: Box<ConsumerGroupHeartbeat>,
+    ) -> Result<HeartbeatAnswer, ConsumerGroupError> {
+        let (group_id, member_id) = (heartbeat.group_id.clone(), heartbeat.member_id.clone());
+        let answer = self.propose_heartbeat(heartbeat).await?;
+        if answer.epoch == MemberEpoch::LEAVE_STATIC {
+            self.consumers.sessions.away(&group_id, &member_id);
+        } else {
+            self.consumers.sessions.forget(&group_id, &member_id);
+            self.adopt_downgraded(&group_id);
+        }
+        Ok(answer)
+    }
+
+    /// Has a heartbeat act that changes something.
+    async fn change(
+        self: Arc<Self>,
+        heartbeat: Box<ConsumerGroupHeartbeat>,
+        session_timeout: Duration,
+    ) -> Result<HeartbeatAnswer, ConsumerGroupError> {
+        let (group_id, member_id) = (heartbeat.group_id.clone(), heartbeat.member_id.clone());
+        // Storage may be slow: that is no fault of the member.
+        let ends = self.core.clock.monotonic().saturating_add(session_timeout);
+        self.consumers.sessions.extend(&group_id, &member_id, ends);
+        let joins = heartbeat.epoch == MemberEpoch::JOIN;
+        let growth = self.state(|state| heartbeat.growth(consumers_of(state, &group_id)));
+        self.check_room(&group_id, &member_id, growth)?;
+        let answer = self.propose_heartbeat(heartbeat).await?;
+        if joins {
+            self.adopt_upgraded(&group_id);
+        }
+        if let Some(replaced) = answer.replaced.as_ref().filter(|replaced| **replaced != member_id) {
+            self.consumers.sessions.forget(&group_id, replaced);
+        }
+        self.heard(&group_id, &answer, session_timeout);
+        self.weigh(&group_id, &member_id);
+        Ok(answer)
+    }
+
+    /// Whether a member may come, with one more group if need be, or grow by that many bytes. Counts are those of a
+    /// moment.
     pub(super) fn check_room(
         &self,
         group_id: &GroupId,
         member_id: &MemberId,
+        bytes: usize,
     ) -> Result<(), CoordinatorError> {
         let settings = self.settings();
         let max_groups = usize::try_from(settings.groups.max_groups).unwrap_or(usize::MAX);
@@ -140,13 +153,25 @@ impl Broker {
             let is_known = consumer.is_some_and(|group| group.members().contains_key(member_id));
             (group.is_some(), is_known, state.group_count())
         });
-        let members = self.consumers.sessions.members().saturating_add(1);
-        let has_room = self.groups.ledger.has_room(&settings.groups, Weight { members, bytes: 0 });
-        if (!exists && groups >= max_groups) || (!is_known && !has_room) {
-            tracing::warn!(group = %group_id, "a member is refused: see groups.max_groups, groups.max_members");
+        let more = Weight { members: usize::from(!is_known), bytes };
+        if (!exists && groups >= max_groups) || !self.has_room(&settings.groups, more) {
+            tracing::warn!(
+                group = %group_id,
+                "a member is refused: see groups.max_groups, groups.max_members, groups.max_member_bytes"
+            );
             return Err(CoordinatorError::GroupFull);
         }
         Ok(())
+    }
+
+    /// Notes how much memory a member takes, after it has changed.
+    pub(super) fn weigh(&self, group_id: &GroupId, member_id: &MemberId) {
+        let weights = self.state(|state| {
+            consumers_of(state, group_id).map(|group| (group.member_bytes(member_id), group.regex_bytes()))
+        });
+        if let Some((member, regexes)) = weights {
+            self.consumers.sessions.weigh(group_id, member_id, member, regexes);
+        }
     }
 
     async fn propose_heartbeat(
@@ -186,7 +211,7 @@ impl Broker {
         }
         let mut wanted = self.state(|state| {
             let group = state.group(group_id).and_then(|group| group.consumer());
-            group.map(chronik_state::ConsumerGroup::subscribed_regexes).unwrap_or_default()
+            group.map(ConsumerGroup::subscribed_regexes).unwrap_or_default()
         });
         wanted.extend(asked.map(Into::into));
         let mut found = Vec::with_capacity(wanted.len());
@@ -217,6 +242,20 @@ impl Broker {
             (news, rests)
         }))
     }
+}
+
+/// Carries something out to its end, even if the client goes meanwhile: what has become an entry has to get its session.
+pub(super) fn detached<T: Send + 'static, E: From<ChangeError> + Send + 'static>(
+    work: impl Future<Output = Result<T, E>> + Send + 'static,
+) -> impl Future<Output = Result<T, E>> + Send {
+    // Before it is waited for, so that the memory of a request that waits does not hold the work.
+    let work = tokio::spawn(work);
+    // It is never aborted while the gateway runs.
+    async { work.await.unwrap_or_else(|_| Err(ChangeError::Stopped.into())) }
+}
+
+pub(super) fn consumers_of<'a>(state: &'a State, group: &GroupId) -> Option<&'a ConsumerGroup> {
+    state.group(group.as_str()).and_then(|group| group.consumer())
 }
 
 fn is_resting(resolved_at: TimestampMs, now: TimestampMs) -> bool {

@@ -12,6 +12,8 @@ use chronik_types::{GroupId, MemberEpoch, MemberId};
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
+use crate::groups::ledger::Weight;
+
 /// The sessions of all members of all consumer groups.
 #[derive(Debug, Default)]
 pub(crate) struct Sessions {
@@ -25,6 +27,8 @@ struct Inner {
     groups: HashMap<GroupId, Group>,
     /// When which member wants to be looked at. One whose time has moved on is found when its earlier one has come.
     alarms: BTreeSet<(Duration, GroupId, MemberId)>,
+    /// Bytes of all groups.
+    bytes: usize,
 }
 
 #[derive(Debug, Default)]
@@ -32,6 +36,8 @@ struct Group {
     members: HashMap<MemberId, Session>,
     /// The generation of the topics that the group was last compared with.
     compared: Option<u64>,
+    /// Bytes of what its regular expressions match.
+    regex_bytes: usize,
 }
 
 #[derive(Debug)]
@@ -42,6 +48,8 @@ struct Session {
     /// Until when a classic member has to join again, or to ask for its assignment.
     classic: Option<ClassicDeadline>,
     alarm: Duration,
+    /// Bytes of the member.
+    bytes: usize,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -72,6 +80,10 @@ pub(super) enum ClassicStep {
 }
 
 impl Session {
+    const fn until(ends: Duration) -> Self {
+        Self { ends, rebalance: None, classic: None, alarm: Duration::MAX, bytes: 0 }
+    }
+
     fn next(&self) -> Duration {
         let rebalance = self.rebalance.map_or(self.ends, |(_, until)| until.min(self.ends));
         self.classic.map_or(rebalance, |deadline| deadline.time().min(rebalance))
@@ -99,9 +111,20 @@ pub(super) struct Heard {
 }
 
 impl Sessions {
-    /// How many members have a session.
-    pub(in crate::groups) fn members(&self) -> usize {
-        self.inner.lock().alarms.len()
+    /// What all members of consumer groups weigh.
+    pub(in crate::groups) fn weight(&self) -> Weight {
+        let inner = self.inner.lock();
+        Weight { members: inner.alarms.len(), bytes: inner.bytes }
+    }
+
+    /// Notes how many bytes a member takes, and what the regular expressions of its group match.
+    pub(super) fn weigh(&self, group: &GroupId, member: &MemberId, bytes: usize, regex_bytes: usize) {
+        let mut inner = self.inner.lock();
+        let Inner { groups, bytes: sum, .. } = &mut *inner;
+        let Some(group) = groups.get_mut(group) else { return };
+        let Some(session) = group.members.get_mut(member) else { return };
+        *sum = *sum - session.bytes - group.regex_bytes + bytes + regex_bytes;
+        (session.bytes, group.regex_bytes) = (bytes, regex_bytes);
     }
 
     /// The time of the next alarm.
@@ -118,12 +141,7 @@ impl Sessions {
     pub(super) fn heard(&self, group: &GroupId, member: &MemberId, heard: Heard) {
         let mut inner = self.inner.lock();
         let members = &mut inner.groups.entry(group.clone()).or_default().members;
-        let session = members.entry(member.clone()).or_insert(Session {
-            ends: heard.ends,
-            rebalance: None,
-            classic: None,
-            alarm: Duration::MAX,
-        });
+        let session = members.entry(member.clone()).or_insert(Session::until(heard.ends));
         session.classic = None;
         session.ends = heard.ends;
         match heard.rebalance {
@@ -159,12 +177,7 @@ impl Sessions {
     pub(super) fn adopt(&self, group: &GroupId, member: &MemberId, ends: Duration) {
         let mut inner = self.inner.lock();
         let members = &mut inner.groups.entry(group.clone()).or_default().members;
-        members.entry(member.clone()).or_insert(Session {
-            ends,
-            rebalance: None,
-            classic: None,
-            alarm: Duration::MAX,
-        });
+        members.entry(member.clone()).or_insert(Session::until(ends));
         self.set_alarm(&mut inner, group, member);
     }
 
@@ -172,7 +185,9 @@ impl Sessions {
     pub(super) fn forget_group(&self, id: &GroupId) {
         let mut inner = self.inner.lock();
         let Some(group) = inner.groups.remove(id) else { return };
+        inner.bytes -= group.regex_bytes;
         for (member, session) in group.members {
+            inner.bytes -= session.bytes;
             inner.alarms.remove(&(session.alarm, id.clone(), member));
         }
     }
@@ -196,13 +211,16 @@ impl Sessions {
     /// A member is gone.
     pub(super) fn forget(&self, group: &GroupId, member: &MemberId) {
         let mut inner = self.inner.lock();
-        let Some(known) = inner.groups.get_mut(group) else { return };
+        let Inner { groups, alarms, bytes } = &mut *inner;
+        let Some(known) = groups.get_mut(group) else { return };
         let session = known.members.remove(member);
         if known.members.is_empty() {
-            inner.groups.remove(group);
+            *bytes -= known.regex_bytes;
+            groups.remove(group);
         }
         if let Some(session) = session {
-            inner.alarms.remove(&(session.alarm, group.clone(), member.clone()));
+            *bytes -= session.bytes;
+            alarms.remove(&(session.alarm, group.clone(), member.clone()));
         }
     }
 
@@ -258,7 +276,7 @@ impl Sessions {
     }
 
     fn set_alarm(&self, inner: &mut Inner, group: &GroupId, member: &MemberId) {
-        let Inner { groups, alarms } = inner;
+        let Inner { groups, alarms, .. } = inner;
         let session = groups.get_mut(group).and_then(|group| group.members.get_mut(member));
         let Some(session) = session else { return };
         let wanted = session.next();

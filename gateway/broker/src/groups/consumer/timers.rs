@@ -19,18 +19,20 @@ impl Broker {
         let now = self.core.clock.monotonic();
         let members = self.state(|state| {
             let groups = state.groups().filter_map(|(id, group)| Some((id, group.consumer()?)));
-            let members =
-                groups.flat_map(|(id, group)| group.members().iter().map(move |member| (id, member)));
-            let heard = members.map(|(group, (id, member))| {
-                let classic = member.classic.as_ref().map(|classic| classic.session_timeout_ms);
-                let must_give_up = member.state == MemberState::UnrevokedPartitions;
-                let rebalance = if must_give_up { RebalanceTimer::Start } else { RebalanceTimer::Stop };
-                (group.clone(), id.clone(), classic, member.epoch, rebalance, member.rebalance_timeout_ms)
+            let heard = groups.flat_map(|(id, group)| {
+                let regexes = group.regex_bytes();
+                group.members().iter().map(move |(member_id, member)| {
+                    let classic = member.classic.as_ref().map(|classic| classic.session_timeout_ms);
+                    let must_give_up = member.state == MemberState::UnrevokedPartitions;
+                    let rebalance = if must_give_up { RebalanceTimer::Start } else { RebalanceTimer::Stop };
+                    let heard = (classic, member.epoch, rebalance, member.rebalance_timeout_ms);
+                    (id.clone(), member_id.clone(), heard, (group.member_bytes(member_id), regexes))
+                })
             });
             heard.collect::<Vec<_>>()
         });
         let mut timeouts = BTreeMap::new();
-        for (group, member, classic, epoch, rebalance, rebalance_timeout_ms) in members {
+        for (group, member, (classic, epoch, rebalance, rebalance_timeout_ms), (bytes, regexes)) in members {
             let usual = *timeouts
                 .entry(group.clone())
                 .or_insert_with(|| self.group_configs(&group).consumer_session_timeout);
@@ -42,6 +44,7 @@ impl Broker {
                 rebalance_until: now.saturating_add(millis(rebalance_timeout_ms)),
             };
             self.consumers.sessions.heard(&group, &member, heard);
+            self.consumers.sessions.weigh(&group, &member, bytes, regexes);
         }
     }
 
@@ -86,10 +89,10 @@ impl Broker {
             }
             (result, _) => {
                 if result.is_ok() {
+                    self.core.metrics.groups.expired_members.consumer.inc();
                     let why =
                         if if_epoch.is_some() { "it kept partitions for too long" } else { "it was silent" };
                     tracing::info!(group = %group_id, member = %member_id, why, "a member was taken out");
-                    self.core.metrics.groups.expired_members.consumer.inc();
                 }
                 self.consumers.sessions.forget(group_id, member_id);
             }

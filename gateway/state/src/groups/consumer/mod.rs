@@ -18,6 +18,7 @@ mod reconcile;
 mod settings;
 mod subscription;
 mod target;
+mod weight;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -63,10 +64,10 @@ pub enum ConsumerGroupState {
 }
 
 impl ConsumerGroupState {
-    /// Its name, as it is shown to people and asked for by ListGroups.
     /// All of them.
     pub const ALL: [Self; 4] = [Self::Empty, Self::Assigning, Self::Reconciling, Self::Stable];
 
+    /// Its name, as it is shown to people and asked for by ListGroups.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {

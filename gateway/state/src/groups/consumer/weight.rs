@@ -1,0 +1,75 @@
+//! How much memory the members of a consumer group take, about: so that a flood of them, or of what they subscribe to, can
+//! be refused in time.
+
+use std::mem::size_of;
+
+use chronik_types::{MemberEpoch, MemberId, TopicPartition};
+
+use super::{
+    ClassicMembership, ConsumerGroup, ConsumerGroupHeartbeat, ConsumerMember, JoinConsumerGroup, RegexMatches,
+};
+use crate::groups::MemberProtocol;
+use crate::memory::{ARC_HEADER, tree_entry};
+
+impl ConsumerGroup {
+    /// Bytes of a member with what it has and should have; 0 for one that is not there.
+    #[must_use]
+    pub fn member_bytes(&self, id: &MemberId) -> usize {
+        let Some(member) = self.members.get(id) else { return 0 };
+        let target = self.targets.get(id).map_or(0, std::collections::BTreeSet::len);
+        let partitions = member.assigned.len() + member.pending_revocation.len() + target;
+        2 * tree_entry(size_of::<(MemberId, ConsumerMember)>())
+            + (ARC_HEADER + id.as_str().len() + member.client_id.len() + member.client_host.len())
+            + (subscription_bytes(&member.subscribed_topics) + member.subscribed_regex.len())
+            + member.classic.as_ref().map_or(0, classic_bytes)
+            + partitions * tree_entry(size_of::<(TopicPartition, MemberEpoch)>())
+    }
+
+    /// Bytes of what the regular expressions of its members match.
+    #[must_use]
+    pub fn regex_bytes(&self) -> usize {
+        self.regexes.iter().map(|(regex, resolved)| regex.len() + subscription_bytes(&resolved.topics)).sum()
+    }
+}
+
+impl ConsumerGroupHeartbeat {
+    /// Bytes by which the group becomes larger if this acts, without what the member is assigned.
+    #[must_use]
+    pub fn growth(&self, group: Option<&ConsumerGroup>) -> usize {
+        let known = group.and_then(|group| group.members.get(&self.member_id));
+        let topics = self.subscribed_topics.as_ref().map_or(0, |topics| {
+            let before = known.map_or(0, |member| subscription_bytes(&member.subscribed_topics));
+            subscription_bytes(topics).saturating_sub(before)
+        });
+        let regex = self.subscribed_regex.as_ref().map_or(0, |regex| {
+            regex.len().saturating_sub(known.map_or(0, |member| member.subscribed_regex.len()))
+        });
+        let matched = |matches: &RegexMatches| {
+            let before = group.and_then(|group| group.regexes.get(&matches.regex));
+            let before = before.map_or(0, |resolved| subscription_bytes(&resolved.topics));
+            subscription_bytes(&matches.topics).saturating_sub(before)
+        };
+        topics + regex + self.resolved.iter().map(matched).sum::<usize>()
+    }
+}
+
+impl JoinConsumerGroup {
+    /// Bytes by which the group becomes larger if this acts, without what the member is assigned.
+    #[must_use]
+    pub fn growth(&self, group: Option<&ConsumerGroup>) -> usize {
+        let known = group.and_then(|group| group.members.get(&self.member_id));
+        let known = known.and_then(|member| member.classic.as_ref()).map_or(0, classic_bytes);
+        classic_bytes(&self.classic).saturating_sub(known)
+    }
+}
+
+fn subscription_bytes<'a>(names: impl IntoIterator<Item = &'a Box<str>>) -> usize {
+    names.into_iter().map(|name| name.len() + tree_entry(size_of::<Box<str>>())).sum()
+}
+
+fn classic_bytes(classic: &ClassicMembership) -> usize {
+    let protocols = classic.protocols.iter();
+    protocols
+        .map(|protocol| size_of::<MemberProtocol>() + protocol.name.len() + protocol.metadata.len())
+        .sum()
+}
