@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chronik_backend::AppendClass;
-use chronik_state::{Change, Entry, GroupBody, Outcome, StoreClassicGroup};
+use chronik_state::{Change, Entry, GroupBody, GroupError, Outcome, StoreClassicGroup};
 use chronik_types::GroupId;
 use parking_lot::Mutex;
 use tokio::sync::{Notify, oneshot};
@@ -81,10 +81,10 @@ impl Coordinator {
         self.shard(id).is_some_and(|shard| shard.lock().contains_key(id))
     }
 
-    /// Forgets a group that the state has made another one.
+    /// Forgets a group that the state has made a consumer group. Who waits in it has to join that one.
     pub(super) fn evict(&self, id: &GroupId) {
         if let Some(shard) = self.shard(id) {
-            self.forget(id, &mut shard.lock());
+            self.forget(id, &mut shard.lock(), &CoordinatorError::RebalanceInProgress);
         }
     }
 
@@ -129,8 +129,9 @@ impl Coordinator {
         }
     }
 
-    fn forget(&self, id: &GroupId, shard: &mut Shard) {
-        if let Some(hosted) = shard.remove(id) {
+    fn forget(&self, id: &GroupId, shard: &mut Shard, why: &CoordinatorError) {
+        if let Some(mut hosted) = shard.remove(id) {
+            hosted.group.dissolve(why);
             self.ledger.remove_group(hosted.weight);
             self.alarms.lock().remove(&(hosted.alarm, id.clone()));
         }
@@ -169,8 +170,8 @@ impl Broker {
         let mut step = self.step(id);
         let done = work(&mut hosted.group, &mut step);
         let stored = self.carry_out(&mut hosted.group, &mut step);
-        self.settle(id, &mut shard);
         self.core.metrics.groups.count_classic(step.counts);
+        self.settle(id, &mut shard);
         Some((done, stored))
     }
 
@@ -187,11 +188,19 @@ impl Broker {
             !hosted.group.resume(revision)
         };
         if moved {
-            tracing::warn!(group = %id, "another coordinator has changed the group; its members have to join again");
+            tracing::warn!(group = %id, "somebody else has changed the group; its members have to join again");
+            self.groups.forget(id, shard, &self.why_moved(id));
+        } else if hosted.group.is_idle() {
+            self.groups.forget(id, shard, &CoordinatorError::NotCoordinator);
         }
-        if moved || hosted.group.is_idle() {
-            self.groups.forget(id, shard);
+    }
+
+    /// What members are told whose group was changed by somebody else.
+    fn why_moved(&self, id: &GroupId) -> CoordinatorError {
+        if self.hosts_consumers(id) {
+            return CoordinatorError::RebalanceInProgress;
         }
+        CoordinatorError::NotCoordinator
     }
 
     fn group_from_state(&self, id: &GroupId, absent: Absent) -> Option<ClassicGroup> {
@@ -255,6 +264,11 @@ impl Broker {
         done: oneshot::Sender<Result<(), CoordinatorError>>,
     ) {
         let result = match reply.await {
+            Ok(Ok(Outcome::ClassicGroupStored(Err(GroupError::RevisionMoved))))
+                if self.hosts_consumers(&id) =>
+            {
+                Err(CoordinatorError::RebalanceInProgress)
+            }
             Ok(Ok(Outcome::ClassicGroupStored(result))) => result.map_err(CoordinatorError::from),
             Ok(Err(error)) => Err(error.into()),
             // No other outcome belongs to it, and no reply comes when the gateway stops.

@@ -339,16 +339,19 @@ fn subscription() -> Vec<u8> {
 }
 
 async fn classic_join(client: &mut Client, member: &str) -> JoinGroupResponse {
+    client.call(9, &classic_join_request(member)).await
+}
+
+fn classic_join_request(member: &str) -> JoinGroupRequest {
     let protocol =
         JoinGroupRequestProtocol::default().with_name(text("range")).with_metadata(subscription().into());
-    let request = JoinGroupRequest::default()
+    JoinGroupRequest::default()
         .with_group_id(group())
         .with_member_id(text(member))
         .with_session_timeout_ms(10_000)
         .with_rebalance_timeout_ms(10_000)
         .with_protocol_type(text("consumer"))
-        .with_protocols(vec![protocol]);
-    client.call(9, &request).await
+        .with_protocols(vec![protocol])
 }
 
 async fn classic_sync(
@@ -357,19 +360,22 @@ async fn classic_sync(
     generation: i32,
     assignment: &[u8],
 ) -> (i16, Vec<u8>) {
+    let answer = client.call(5, &classic_sync_request(member, generation, assignment)).await;
+    (answer.error_code, answer.assignment.to_vec())
+}
+
+fn classic_sync_request(member: &str, generation: i32, assignment: &[u8]) -> SyncGroupRequest {
     use kafka_protocol::messages::sync_group_request::SyncGroupRequestAssignment;
     let own = SyncGroupRequestAssignment::default()
         .with_member_id(text(member))
         .with_assignment(assignment.to_vec().into());
-    let request = SyncGroupRequest::default()
+    SyncGroupRequest::default()
         .with_group_id(group())
         .with_member_id(text(member))
         .with_generation_id(generation)
         .with_protocol_type(Some(text("consumer")))
         .with_protocol_name(Some(text("range")))
-        .with_assignments(if assignment.is_empty() { Vec::new() } else { vec![own] });
-    let answer = client.call(5, &request).await;
-    (answer.error_code, answer.assignment.to_vec())
+        .with_assignments(if assignment.is_empty() { Vec::new() } else { vec![own] })
 }
 
 async fn classic_beat(client: &mut Client, member: &str, generation: i32) -> i16 {
@@ -442,4 +448,103 @@ async fn a_group_goes_over_to_the_consumer_protocol_and_back() {
     assert_eq!((joined.error_code, joined.generation_id, joined.members.len()), (0, generation + 1, 1));
     assert_eq!(classic_sync(&mut client, &member, generation + 1, &assignment(&[0, 1])).await.0, 0);
     assert_eq!(classic_beat(&mut client, &member, generation + 1).await, 0);
+}
+
+/// A member of a classic group that has joined, in the generation that it was told.
+struct Classic {
+    client: Client,
+    id: String,
+    generation: i32,
+}
+
+impl Classic {
+    async fn join(gateway: &Gateway) -> Self {
+        let mut client = gateway.client().await;
+        let id = classic_join(&mut client, "").await.member_id.to_string();
+        Self { client, id, generation: 0 }
+    }
+
+    async fn send_join(&mut self) {
+        let request = classic_join_request(&self.id);
+        self.client.send(9, &request).await;
+    }
+
+    async fn joined(&mut self) -> i16 {
+        let answer = self.client.receive::<JoinGroupRequest>(9).await.1;
+        assert_eq!(answer.member_id.as_str(), self.id);
+        if answer.error_code == 0 {
+            self.generation = answer.generation_id;
+        }
+        answer.error_code
+    }
+
+    async fn beat(&mut self) -> i16 {
+        classic_beat(&mut self.client, &self.id, self.generation).await
+    }
+
+    async fn sync(&mut self, mine: &[u8]) -> (i16, Vec<u8>) {
+        classic_sync(&mut self.client, &self.id, self.generation, mine).await
+    }
+}
+
+/// Two members of a classic group: the first one leads it with both partitions, the second one waits to join.
+async fn while_one_joins() -> (Gateway, Classic, Classic) {
+    let gateway = Gateway::start_with(|settings| {
+        settings.groups.consumer_assignment_interval = std::time::Duration::ZERO;
+        settings.groups.initial_rebalance_delay = std::time::Duration::ZERO;
+    })
+    .await;
+    gateway.topic("t", 2).await;
+    let mut leader = Classic::join(&gateway).await;
+    leader.send_join().await;
+    assert_eq!(leader.joined().await, 0);
+    assert_eq!(leader.sync(&assignment(&[0, 1])).await.0, 0);
+    let mut other = Classic::join(&gateway).await;
+    other.send_join().await;
+    while leader.beat().await != 27 {}
+    (gateway, leader, other)
+}
+
+#[tokio::test]
+async fn who_waits_to_join_a_group_that_is_upgraded_is_told_to_join_again() {
+    let (gateway, mut leader, mut other) = while_one_joins().await;
+    let consumer = gateway.client().await.call(1, &join("zz")).await;
+    assert_eq!((consumer.error_code, consumer.member_epoch, assigned(&consumer).len()), (0, 2, 0));
+    assert_eq!(other.joined().await, 27);
+    assert_eq!(describe(&mut leader.client).await.members.len(), 3, "all three are in it");
+    assert_eq!(leader.beat().await, 27);
+    leader.send_join().await;
+    other.send_join().await;
+    assert_eq!((leader.joined().await, other.joined().await), (0, 0));
+    assert_eq!((leader.generation, other.generation), (2, 2));
+    assert_eq!((leader.sync(&[]).await.0, other.sync(&[]).await.0), (0, 0));
+    assert_eq!((leader.beat().await, other.beat().await), (0, 0));
+}
+
+#[tokio::test]
+async fn who_waits_for_an_assignment_in_a_group_that_is_upgraded_is_told_to_join_again() {
+    let (gateway, mut leader, mut other) = while_one_joins().await;
+    leader.send_join().await;
+    assert_eq!((leader.joined().await, other.joined().await), (0, 0));
+    assert_eq!((leader.generation, other.generation), (2, 2));
+    let request = classic_sync_request(&other.id, other.generation, &[]);
+    other.client.send(5, &request).await;
+    let consumer = gateway.client().await.call(1, &join("zz")).await;
+    assert_eq!(
+        (consumer.error_code, consumer.member_epoch),
+        (0, 3),
+        "after the generation that members know"
+    );
+    assert_eq!(other.client.receive::<SyncGroupRequest>(5).await.1.error_code, 27);
+    // The leader has made an assignment, which nobody needs any more.
+    assert_eq!(leader.sync(&assignment(&[0, 1])).await, (27, Vec::new()));
+    assert_eq!((leader.beat().await, other.beat().await), (27, 27));
+    leader.send_join().await;
+    other.send_join().await;
+    assert_eq!((leader.joined().await, other.joined().await), (0, 0));
+    assert_eq!((leader.generation, other.generation), (3, 3));
+    // Each partition is with one of them at most.
+    let (kept, taken) = (leader.sync(&[]).await, other.sync(&[]).await);
+    assert_eq!(kept.0, 0);
+    assert_ne!(kept.1, taken.1);
 }

@@ -285,6 +285,15 @@ impl ClassicGroup {
         }
     }
 
+    /// Lets everybody go who waits for something, because the group is not this one any more.
+    pub(crate) fn dissolve(&mut self, why: &super::CoordinatorError) {
+        let ids: Vec<_> = self.members.keys().cloned().collect();
+        for id in ids {
+            self.answer_join(&id, Err(JoinRefusal::of(&id, why.clone())));
+            self.answer_sync(&id, Err(why.clone()));
+        }
+    }
+
     /// Answers who waits for an assignment; `false` when nobody does.
     fn answer_sync(&mut self, id: &MemberId, answer: SyncAnswer) -> bool {
         let waiter = self.members.get_mut(id).and_then(|member| member.awaiting_sync.take());

@@ -38,6 +38,11 @@ pub(crate) enum StoreKind {
         /// The generation without members.
         generation: i32,
     },
+    /// A consumer is about to join, which makes it a consumer group, while it rebalances.
+    Upgrading {
+        /// The generation.
+        generation: i32,
+    },
     /// A static member came back.
     Replaced(Replaced),
 }
@@ -133,13 +138,22 @@ impl ClassicGroup {
                 self.durable.storing_generation = Some(*generation);
                 Some(assignments)
             }
-            StoreKind::Emptied { .. } | StoreKind::Replaced(_) => None,
+            StoreKind::Emptied { .. } | StoreKind::Upgrading { .. } | StoreKind::Replaced(_) => None,
         };
         let group = self.snapshot(assignments);
         let expected_revision = self.durable.revision;
         self.durable.revision += 1;
         self.durable.storing += 1;
         step.store = Some(Store { expected_revision, group, kind });
+    }
+
+    /// Lets a group be stored as it is while it rebalances: whoever is in it is to be in the consumer group that it
+    /// becomes, in the generation that he knows, with what he was assigned in the last one.
+    pub(crate) fn store_for_upgrade(&mut self, step: &mut Step<'_>) {
+        let is_rebalancing = matches!(self.phase, Phase::PreparingRebalance | Phase::CompletingRebalance);
+        if is_rebalancing && !self.members.is_empty() && self.durable.storing_generation.is_none() {
+            self.store(StoreKind::Upgrading { generation: self.generation }, step);
+        }
     }
 
     pub(super) fn snapshot(&self, assignments: Option<&Assignments>) -> state::ClassicGroup {
@@ -202,6 +216,11 @@ impl ClassicGroup {
                     tracing::warn!(group = %step.group_id, %error, "it could not be stored that the group is empty");
                 }
             },
+            StoreKind::Upgrading { generation } => {
+                if result.is_ok() {
+                    self.durable.generation = generation;
+                }
+            }
             StoreKind::Replaced(replaced) => self.has_replaced(replaced, result, step),
         }
     }

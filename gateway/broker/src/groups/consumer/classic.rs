@@ -208,7 +208,7 @@ impl Broker {
                 .filter_map(|(id, member)| Some((id.clone(), member.classic.as_ref()?.session_timeout_ms)))
                 .collect()
         });
-        // Who waits in it for something is told to look for the coordinator, and joins again.
+        // Who waits in it for something is told that it rebalances, and joins again.
         self.groups.evict(id);
         for (member, session_timeout_ms) in members {
             let ends = self.monotonic_in(millis(session_timeout_ms));

@@ -14,6 +14,7 @@ use chronik_types::{GroupId, MemberEpoch, MemberId, TimestampMs};
 use super::ConsumerGroupError;
 use super::sessions::Heard;
 use crate::groups::CoordinatorError;
+use crate::groups::coordinator::Absent;
 use crate::groups::ledger::Weight;
 use crate::{Broker, ChangeError};
 
@@ -125,6 +126,9 @@ impl Broker {
         let joins = heartbeat.epoch == MemberEpoch::JOIN;
         let growth = self.state(|state| heartbeat.growth(consumers_of(state, &group_id)));
         self.check_room(&group_id, &member_id, growth)?;
+        if joins && self.groups.contains(&group_id) {
+            self.in_group(&group_id, Absent::Leave, |group, step| group.store_for_upgrade(step));
+        }
         let answer = self.propose_heartbeat(heartbeat).await?;
         if joins {
             self.adopt_upgraded(&group_id);
