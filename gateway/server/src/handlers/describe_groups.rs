@@ -31,9 +31,15 @@ pub(super) async fn handle(
     let DescribeGroupsRequest { groups, include_authorized_operations, .. } = request.message;
     let version = request.version;
     let with_operations = include_authorized_operations && version >= OPERATIONS_SINCE;
+    let is_consumer_group = |id: &str| {
+        context.broker.state(|state| state.group(id).is_some_and(|group| group.consumer().is_some()))
+    };
     let describe = |id: WireGroupId| match context.broker.describe_group(&group_id(&id)) {
         Ok(group) => described(version, group, with_operations).with_group_id(id),
-        Err(CoordinatorError::Refused(GroupError::UnknownGroup)) => unknown(version, id, with_operations),
+        Err(CoordinatorError::Refused(GroupError::UnknownGroup)) => {
+            let why = if is_consumer_group(&id) { "is not a classic group" } else { "not found" };
+            unknown(version, id, why, with_operations)
+        }
         Err(error) => WireDescribedGroup::default()
             .with_error_code(error.error_code().code())
             .with_authorized_operations(operations::NOT_ASKED)
@@ -53,7 +59,7 @@ fn described(version: i16, group: DescribedGroup, with_operations: bool) -> Wire
         .with_authorized_operations(operations::if_asked(with_operations, operations::GROUP))
 }
 
-fn unknown(version: i16, id: WireGroupId, with_operations: bool) -> WireDescribedGroup {
+fn unknown(version: i16, id: WireGroupId, why: &str, with_operations: bool) -> WireDescribedGroup {
     let dead =
         WireDescribedGroup::default().with_group_state(StrBytes::from_static_str(ClassicState::Dead.name()));
     if version < UNKNOWN_GROUP_SINCE {
@@ -61,7 +67,7 @@ fn unknown(version: i16, id: WireGroupId, with_operations: bool) -> WireDescribe
             .with_group_id(id)
             .with_authorized_operations(operations::if_asked(with_operations, operations::GROUP));
     }
-    let message = format!("Group {} not found.", id.as_str());
+    let message = format!("Group {} {why}.", id.as_str());
     dead.with_group_id(id)
         .with_error_code(GroupError::UnknownGroup.error_code().code())
         .with_error_message(Some(StrBytes::from_string(message)))

@@ -55,6 +55,8 @@ pub(super) async fn handle(
             .with_host(host)
             .with_port(port)
     } else {
+        // Kafka has an empty message without an error here.
+        let message = if error.is_none() { "" } else { error.message() };
         let coordinator = |key| {
             Coordinator::default()
                 .with_key(key)
@@ -62,7 +64,7 @@ pub(super) async fn handle(
                 .with_host(host.clone())
                 .with_port(port)
                 .with_error_code(error.code())
-                .with_error_message(None)
+                .with_error_message(Some(StrBytes::from_static_str(message)))
         };
         let coordinators = asked.coordinator_keys.into_iter().map(coordinator).collect();
         FindCoordinatorResponse::default().with_coordinators(coordinators)

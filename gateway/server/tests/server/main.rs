@@ -5,6 +5,7 @@ mod connections;
 mod consumer_groups;
 mod fetching;
 mod golden;
+mod group_likeness;
 mod likeness;
 mod metadata;
 mod offsets;
