@@ -16,3 +16,4 @@ mod rebalances;
 mod sequence_reuse;
 mod stage;
 mod torn_transactions;
+mod survivors;
