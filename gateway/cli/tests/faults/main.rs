@@ -7,6 +7,8 @@
 mod aborted_reads;
 mod committed_offsets;
 mod conservation;
+mod consumer_offsets;
+mod consumer_rebalances;
 mod every_offset;
 mod hanging;
 mod late_requests;
@@ -15,5 +17,5 @@ mod produced_offsets;
 mod rebalances;
 mod sequence_reuse;
 mod stage;
-mod torn_transactions;
 mod survivors;
+mod torn_transactions;

@@ -84,6 +84,8 @@ async fn commit(
     committed.map_err(|error| match error.error_code() {
         // Producers abort and go on with that; the newer code would end them.
         ErrorCode::ProducerFenced => ErrorCode::InvalidProducerEpoch,
+        // Of a consumer group: producers know generations alone.
+        ErrorCode::StaleMemberEpoch => ErrorCode::IllegalGeneration,
         ErrorCode::TransactionAbortable if version < ABORTABLE_SINCE => ErrorCode::InvalidTxnState,
         code => code,
     })
