@@ -23,7 +23,11 @@ impl Broker {
     pub async fn join_group(self: &Arc<Self>, request: JoinRequest) -> JoinAnswer {
         self.check_join(&request)?;
         if self.hosts_consumers(&request.group_id) {
-            return self.join_consumer_group(request).await;
+            match self.join_consumer_group(request.clone()).await {
+                // Its last consumer has left meanwhile: it is a classic group again.
+                Err(JoinRefusal { error: CoordinatorError::Refused(GroupError::UnknownGroup), .. }) => {}
+                answer => return answer,
+            }
         }
         let (waiter, answer) = oneshot::channel();
         let member_id = request.member_id.clone();
@@ -54,8 +58,7 @@ impl Broker {
         let groups = &settings.groups;
         let absent = self.absent_for(&request, groups)?;
         let unique = unique(&self.entropy);
-        let unknown = JoinRefusal::of(&request.member_id, GroupError::UnknownMember);
-        let id = request.group_id.clone();
+        let (id, member_id) = (request.group_id.clone(), request.member_id.clone());
         let joined = self.in_group(&id, absent, |group, step| {
             let (members, bytes) = group.growth(&request);
             if self.has_room(groups, Weight { members, bytes }) {
@@ -66,7 +69,15 @@ impl Broker {
                 Err(JoinRefusal::anonymous(CoordinatorError::GroupFull))
             }
         });
-        joined.map_or(Err(unknown), |(joined, _)| joined)
+        joined.map_or_else(|| Err(JoinRefusal::of(&member_id, self.why_absent(&id))), |(joined, _)| joined)
+    }
+
+    /// Why a group has no classic members: there are none, or it has just become a consumer group, which they have to join.
+    fn why_absent(&self, id: &GroupId) -> CoordinatorError {
+        if self.hosts_consumers(id) {
+            return CoordinatorError::RebalanceInProgress;
+        }
+        GroupError::UnknownMember.into()
     }
 
     /// Whether that many members and bytes more may come, over all groups of both protocols.
@@ -113,7 +124,7 @@ impl Broker {
                 let _ = waiter.send(Err(CoordinatorError::GroupFull));
             }
         })
-        .ok_or(GroupError::UnknownMember)?;
+        .ok_or_else(|| self.why_absent(&id))?;
         // Nobody answers when the member was taken out, or another coordinator has taken over.
         answer.await.unwrap_or(Err(CoordinatorError::NotCoordinator))
     }
@@ -134,7 +145,7 @@ impl Broker {
         }
         let beat =
             self.in_group(group_id, Absent::Leave, |group, step| group.heartbeat(who, generation, step.now));
-        beat.map_or(Err(GroupError::UnknownMember.into()), |(result, _)| result)
+        beat.map_or_else(|| Err(self.why_absent(group_id)), |(result, _)| result)
     }
 
     /// Lets members go, and waits until it is stored if they were the last. One result for each.

@@ -1,10 +1,11 @@
 //! Sessions of consumer groups: who is taken out when, and what a restart changes.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use chronik_broker::ConsumerHeartbeatAnswer;
+use chronik_broker::{ConsumerHeartbeatAnswer, JoinRequest};
 use chronik_config::{ByteSize, Settings};
-use chronik_state::ConsumerGroupHeartbeat;
+use chronik_state::{ConsumerGroupHeartbeat, MemberProtocol};
 use chronik_types::{ErrorCode, GroupId, MemberEpoch, MemberId, TopicPartition};
 
 use crate::support::{Rig, eventually};
@@ -208,4 +209,39 @@ async fn what_members_take_is_known_after_a_restart() {
     }
     rig.beat("a", -1, None).await;
     rig.broker.consumer_heartbeat(large(&rig, "b")).await.unwrap();
+}
+
+/// A consumer of the classic protocol, which subscribes to `t`.
+fn classic(member: &MemberId) -> JoinRequest {
+    JoinRequest {
+        group_id: GroupId::new("g"),
+        member_id: member.clone(),
+        instance_id: None,
+        client_id: "classic".into(),
+        client_host: "/h".into(),
+        session_timeout_ms: 10_000,
+        rebalance_timeout_ms: 10_000,
+        protocol_type: "consumer".into(),
+        protocols: Arc::new([MemberProtocol {
+            name: "range".into(),
+            metadata: Box::new([0, 0, 0, 0, 0, 1, 0, 1, b't', 255, 255, 255, 255]),
+        }]),
+        reason: None,
+        requires_known_member_id: false,
+        supports_skipping_assignment: true,
+    }
+}
+
+#[tokio::test]
+async fn a_join_that_meets_the_last_consumer_leaving_is_one_of_the_classic_group() {
+    let rig = rig().await;
+    rig.beat("z", 0, None).await;
+    let first = rig.broker.join_group(classic(&MemberId::new(""))).await.unwrap();
+    assert_eq!(first.leader, None, "of a consumer group");
+    let leave = rig.broker.consumer_heartbeat(Box::new(rig.heartbeat("g", "z", -1, None)));
+    let (left, again) = tokio::join!(leave, rig.broker.join_group(classic(&first.member_id)));
+    left.unwrap();
+    let again = again.unwrap();
+    assert_eq!((again.leader, again.members.len()), (Some(first.member_id), 1));
+    assert!(again.generation > first.generation);
 }

@@ -522,6 +522,32 @@ async fn who_waits_to_join_a_group_that_is_upgraded_is_told_to_join_again() {
 }
 
 #[tokio::test]
+async fn who_waits_for_the_first_assignment_of_a_group_that_is_upgraded_is_told_to_join_again() {
+    let gateway = Gateway::start_with(|settings| {
+        settings.groups.consumer_assignment_interval = std::time::Duration::ZERO;
+        settings.groups.initial_rebalance_delay = std::time::Duration::from_secs(600);
+    })
+    .await;
+    gateway.topic("t", 2).await;
+    let mut first = Classic::join(&gateway).await;
+    first.send_join().await;
+    let mut client = gateway.client().await;
+    while list_states(&mut client).await != ["PreparingRebalance"] {}
+    let consumer = client.call(1, &join("zz")).await;
+    assert_eq!((consumer.error_code, assigned(&consumer)), (0, vec![1]), "nobody has anything yet");
+    assert_eq!(first.joined().await, 27);
+    assert_eq!(describe(&mut client).await.members.len(), 2);
+    first.send_join().await;
+    assert_eq!(first.joined().await, 0);
+    assert_eq!(first.sync(&[]).await, (0, assignment(&[0])));
+}
+
+async fn list_states(client: &mut Client) -> Vec<String> {
+    let groups = client.call(5, &ListGroupsRequest::default()).await.groups;
+    groups.into_iter().map(|group| group.group_state.to_string()).collect()
+}
+
+#[tokio::test]
 async fn who_waits_for_an_assignment_in_a_group_that_is_upgraded_is_told_to_join_again() {
     let (gateway, mut leader, mut other) = while_one_joins().await;
     leader.send_join().await;

@@ -201,19 +201,21 @@ impl Broker {
 
     /// If a classic group has become a consumer group, its members go on in it.
     pub(super) fn adopt_upgraded(&self, id: &GroupId) {
-        let members: Vec<(MemberId, i32)> = self.state(|state| {
-            let group = state.group(id.as_str()).and_then(|group| group.consumer());
-            let members = group.into_iter().flat_map(|group| group.members());
-            members
-                .filter_map(|(id, member)| Some((id.clone(), member.classic.as_ref()?.session_timeout_ms)))
-                .collect()
+        let members: Vec<_> = self.state(|state| {
+            let Some(group) = consumers_of(state, id) else { return Vec::new() };
+            let regexes = group.regex_bytes();
+            let members = group.members().iter().filter_map(|(id, member)| {
+                let session_timeout_ms = member.classic.as_ref()?.session_timeout_ms;
+                Some((id.clone(), session_timeout_ms, (group.member_bytes(id), regexes)))
+            });
+            members.collect()
         });
         // Who waits in it for something is told that it rebalances, and joins again.
         self.groups.evict(id);
-        for (member, session_timeout_ms) in members {
+        for (member, session_timeout_ms, (bytes, regexes)) in members {
             let ends = self.monotonic_in(millis(session_timeout_ms));
             self.consumers.sessions.adopt(id, &member, ends);
-            self.weigh(id, &member);
+            self.consumers.sessions.weigh(id, &member, bytes, regexes);
         }
     }
 
