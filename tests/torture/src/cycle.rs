@@ -40,6 +40,8 @@ pub(crate) struct Run {
     pub(crate) server: ServerPlan,
     /// How many times longer than planned a cycle lasts.
     pub(crate) stretch: u32,
+    /// How long the clients of an era go on after its last cycle, before they come to rest.
+    pub(crate) undisturbed: Duration,
     /// Of the workload of single records; none when it is not run.
     pub(crate) producers: Vec<ProducerPlan>,
 }

@@ -4,6 +4,8 @@ use std::ops::Range;
 use std::thread::ScopedJoinHandle;
 use std::time::Duration;
 
+use chronik_harness::pause;
+
 use crate::checker::Checker;
 use crate::cycle::{CycleError, Run, stop};
 use crate::plan;
@@ -61,6 +63,7 @@ fn calm(run: &Run, stage: &Stage, directors: Vec<Director<'_>>) -> Result<Vec<St
     let mut server = Server::spawn(&run.server)?;
     server.wait_ready(START_LIMIT)?;
     stage.broker_starts();
+    pause(run.undisturbed);
     stage.calm_down();
     let mut findings = Vec::new();
     for director in directors {

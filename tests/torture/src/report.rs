@@ -35,6 +35,7 @@ struct Operations {
     commits: u64,
     rebalances: u64,
     fenced: u64,
+    gusts: u64,
 }
 
 impl Report {
@@ -83,6 +84,7 @@ impl Report {
         operations.commits += read(&counts.commits);
         operations.rebalances += read(&counts.rebalances);
         operations.fenced += read(&counts.fenced);
+        operations.gusts += read(&counts.gusts);
     }
 
     /// Takes in the reads after the last cycle.
@@ -117,7 +119,7 @@ impl Report {
         };
         println!(
             "seed {}: {} cycles, {} records acknowledged, {} transactions committed, {} aborted, {} zombies fenced, \
-             {} offset commits, {} assignments, {} violations; start to first ack p50 {}, p99 {}",
+             {} offset commits, {} assignments, {} gusts, {} violations; start to first ack p50 {}, p99 {}",
             self.seed,
             self.cycles,
             self.acknowledged + self.operations.records,
@@ -126,6 +128,7 @@ impl Report {
             self.operations.fenced,
             self.operations.commits,
             self.operations.rebalances,
+            self.operations.gusts,
             self.findings.len(),
             quantile(50),
             quantile(99),

@@ -56,7 +56,8 @@ impl Server {
                 let started = Command::new(program)
                     .args(["start", "--port", &port.to_string(), "--heap", "512m", "--dir"])
                     .arg(directory)
-                    // As short as the sessions of the classic groups.
+                    // As for the gateway.
+                    .args(["--set", "group.min.session.timeout.ms=1000"])
                     .args(["--set", "group.consumer.min.session.timeout.ms=6000"])
                     .args(["--set", "group.consumer.session.timeout.ms=6000"])
                     .args(["--set", "group.consumer.min.heartbeat.interval.ms=1000"])

@@ -13,7 +13,7 @@ use crate::client::Stamp;
 /// More than these are counted and not kept: one fault shows in thousands of records.
 const KEPT_PROBLEMS: usize = 100;
 /// How long a broker may answer "later" before that is a finding.
-const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The run ends: whoever is told must return.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,6 +28,7 @@ pub(crate) struct Counts {
     pub(crate) commits: AtomicU64,
     pub(crate) rebalances: AtomicU64,
     pub(crate) fenced: AtomicU64,
+    pub(crate) gusts: AtomicU64,
 }
 
 /// The state of an era.

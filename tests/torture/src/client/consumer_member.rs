@@ -8,18 +8,20 @@ use kafka_protocol::messages::ConsumerGroupHeartbeatRequest;
 use kafka_protocol::messages::consumer_group_heartbeat_request::TopicPartitions;
 use kafka_protocol::protocol::StrBytes;
 
+use super::member::millis;
 use super::offsets::group_id;
 use super::topic::{Topic, key, partition};
-use super::{Link, Standing, code};
+use super::{Link, Standing, Terms, code};
 use crate::checker::Key;
 use crate::stage::Over;
 
 const HEARTBEAT_VERSION: i16 = 1;
-const REBALANCE_TIMEOUT_MS: i32 = 20_000;
 /// Epoch of a member that wants to join.
 const JOINING: i32 = 0;
 /// Epoch of a member that leaves.
 const LEAVING: i32 = -1;
+/// Epoch of a static member that leaves for a while.
+const LEAVING_FOR_A_WHILE: i32 = -2;
 
 /// What a heartbeat brought.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,6 +40,7 @@ pub(crate) struct ConsumerMember {
     group: String,
     topic: Topic,
     topic_id: uuid::Uuid,
+    terms: Terms,
     pub(crate) standing: Standing,
     /// What it owns, as it tells the coordinator.
     pub(crate) owned: BTreeSet<Key>,
@@ -46,9 +49,16 @@ pub(crate) struct ConsumerMember {
 }
 
 impl ConsumerMember {
-    pub(crate) fn new(group: &str, topic: Topic, topic_id: uuid::Uuid, member_id: String) -> Self {
-        let standing = Standing { member_id, generation: JOINING, instance: None };
-        Self { group: group.to_owned(), topic, topic_id, standing, owned: BTreeSet::new(), full: true }
+    /// One that has not joined; `member_id` and `instance` say who it is.
+    pub(crate) fn new(
+        group: &str,
+        topic: Topic,
+        topic_id: uuid::Uuid,
+        (member_id, instance): (String, Option<String>),
+        terms: Terms,
+    ) -> Self {
+        let standing = Standing { member_id, generation: JOINING, instance };
+        Self { group: group.to_owned(), topic, topic_id, terms, standing, owned: BTreeSet::new(), full: true }
     }
 
     /// One heartbeat. Joins when it is not a member.
@@ -60,9 +70,13 @@ impl ConsumerMember {
         };
         match code(answer.error_code) {
             ErrorCode::None => {}
-            ErrorCode::UnknownMemberId | ErrorCode::FencedMemberEpoch => {
+            ErrorCode::UnknownMemberId | ErrorCode::FencedMemberEpoch | ErrorCode::FencedInstanceId => {
                 self.forget();
                 return Ok(Beat::Expelled);
+            }
+            // The session of its predecessor has to end first.
+            ErrorCode::UnreleasedInstanceId if self.standing.generation == JOINING => {
+                return Ok(Beat::Nothing);
             }
             later if later.is_retriable() => return Ok(Beat::Nothing),
             refused => {
@@ -79,9 +93,22 @@ impl ConsumerMember {
         Ok(Beat::Accepted(assignment))
     }
 
-    /// Leaves the group.
-    pub(crate) fn leave(&mut self, link: &mut Link<'_>) -> Result<(), Over> {
-        self.standing.generation = LEAVING;
+    /// Asks to join, and goes away without learning what comes of it.
+    pub(crate) fn join_and_die(&self, link: &mut Link<'_>) -> Result<(), Over> {
+        link.send_and_die(HEARTBEAT_VERSION, &self.request())
+    }
+
+    /// Wants to be told again what it should own.
+    pub(crate) fn ask_for_all(&mut self) {
+        self.full = true;
+    }
+
+    /// Leaves the group; a static member may leave its place to its successor.
+    pub(crate) fn leave(&mut self, link: &mut Link<'_>, for_good: bool) -> Result<(), Over> {
+        let stays = !for_good && self.standing.instance.is_some();
+        self.standing.generation = if stays { LEAVING_FOR_A_WHILE } else { LEAVING };
+        // Of what it leaves it owns nothing any more.
+        self.owned.clear();
         let request = self.request();
         let _ = link.call(HEARTBEAT_VERSION, &request)?;
         self.forget();
@@ -100,10 +127,11 @@ impl ConsumerMember {
             .with_group_id(group_id(&self.group))
             .with_member_id(StrBytes::from_string(self.standing.member_id.clone()))
             .with_member_epoch(self.standing.generation)
+            .with_instance_id(self.standing.instance.clone().map(StrBytes::from_string))
             .with_topic_partitions(Some(self.owned_partitions()));
         if self.full {
             request = request
-                .with_rebalance_timeout_ms(REBALANCE_TIMEOUT_MS)
+                .with_rebalance_timeout_ms(millis(self.terms.rebalance))
                 .with_subscribed_topic_names(Some(vec![self.topic.wire_name()]));
         }
         request

@@ -1,10 +1,12 @@
-//! A member of a classic group; the leader divides the partitions by range.
+//! A member of a classic group; whoever leads divides the partitions (`assignor`).
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use bytes::{Buf, Bytes, BytesMut};
 use chronik_types::ErrorCode;
 use kafka_protocol::messages::consumer_protocol_assignment::TopicPartition;
+use kafka_protocol::messages::consumer_protocol_subscription::TopicPartition as OwnedPartition;
 use kafka_protocol::messages::join_group_request::JoinGroupRequestProtocol;
 use kafka_protocol::messages::leave_group_request::MemberIdentity;
 use kafka_protocol::messages::sync_group_request::SyncGroupRequestAssignment;
@@ -14,8 +16,9 @@ use kafka_protocol::messages::{
 };
 use kafka_protocol::protocol::{Decodable, Encodable, StrBytes};
 
+use super::assignor::{Candidate, Strategy, divide};
 use super::offsets::group_id;
-use super::topic::{Topic, key};
+use super::topic::{Topic, key, partition};
 use super::{Link, code};
 use crate::checker::Key;
 use crate::stage::Over;
@@ -24,12 +27,9 @@ const JOIN_GROUP_VERSION: i16 = 9;
 const SYNC_GROUP_VERSION: i16 = 5;
 const HEARTBEAT_VERSION: i16 = 4;
 const LEAVE_GROUP_VERSION: i16 = 5;
-const PROTOCOL_VERSION: i16 = 1;
+/// The first in which members say in which generation they were given what they have.
+const PROTOCOL_VERSION: i16 = 2;
 const PROTOCOL_TYPE: &str = "consumer";
-const PROTOCOL: &str = "range";
-/// The shortest that brokers allow by default.
-const SESSION_TIMEOUT: Duration = Duration::from_secs(6);
-const REBALANCE_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// Who a member is: what it commits offsets with.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,25 +47,49 @@ impl Standing {
     }
 }
 
+/// What the members of a group agree on.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Terms {
+    pub(crate) strategy: Strategy,
+    /// How long a member may be silent; in the consumer protocol the broker says.
+    pub(crate) session: Duration,
+    /// How long a member may take in a rebalance.
+    pub(crate) rebalance: Duration,
+}
+
+impl Default for Terms {
+    /// The shortest session that brokers allow by default.
+    fn default() -> Self {
+        let (session, rebalance) = (Duration::from_secs(6), Duration::from_secs(20));
+        Self { strategy: Strategy::Range, session, rebalance }
+    }
+}
+
 /// A member of one group.
 #[derive(Debug)]
 pub(crate) struct ClassicMember {
     group: String,
     topic: Topic,
+    terms: Terms,
     pub(crate) standing: Standing,
-    pub(crate) assigned: Vec<Key>,
+    pub(crate) assigned: BTreeSet<Key>,
+    /// How often it has lost all that it was assigned.
+    pub(crate) losses: u64,
 }
 
 impl ClassicMember {
-    pub(crate) fn new(group: &str, topic: Topic, instance: Option<String>) -> Self {
+    pub(crate) fn new(group: &str, topic: Topic, instance: Option<String>, terms: Terms) -> Self {
         let standing = Standing { instance, ..Standing::nobody() };
-        Self { group: group.to_owned(), topic, standing, assigned: Vec::new() }
+        let assigned = BTreeSet::new();
+        Self { group: group.to_owned(), topic, terms, standing, assigned, losses: 0 }
     }
 
     /// Joins until it has an assignment.
     pub(crate) fn join(&mut self, link: &mut Link<'_>) -> Result<(), Over> {
         let stage = link.stage;
-        self.assigned.clear();
+        if self.terms.strategy == Strategy::Range {
+            self.lose();
+        }
         stage.patiently("JoinGroup", || {
             let Some(joined) = self.join_once(link)? else { return Ok(None) };
             self.standing.generation = joined.generation_id;
@@ -75,21 +99,38 @@ impl ClassicMember {
         Ok(())
     }
 
-    fn join_once(&mut self, link: &mut Link<'_>) -> Result<Option<JoinGroupResponse>, Over> {
-        let subscription = ConsumerProtocolSubscription::default()
+    /// Asks to join, and goes away before anything comes of it. A dynamic member has been given its id by then.
+    pub(crate) fn join_and_die(&mut self, link: &mut Link<'_>) -> Result<(), Over> {
+        if self.standing.instance.is_none() && self.join_once(link)?.is_some() {
+            return Ok(());
+        }
+        link.send_and_die(JOIN_GROUP_VERSION, &self.join_request())
+    }
+
+    fn join_request(&self) -> JoinGroupRequest {
+        let mut subscription = ConsumerProtocolSubscription::default()
             .with_topics(vec![StrBytes::from_string(self.topic.name.clone())]);
+        if self.terms.strategy == Strategy::Cooperative {
+            let owned = OwnedPartition::default().with_topic(self.topic.wire_name());
+            subscription = subscription
+                .with_owned_partitions(vec![owned.with_partitions(partitions(&self.assigned))])
+                .with_generation_id(self.standing.generation);
+        }
         let protocol = JoinGroupRequestProtocol::default()
-            .with_name(StrBytes::from_static_str(PROTOCOL))
+            .with_name(StrBytes::from_static_str(self.protocol()))
             .with_metadata(versioned(&subscription));
-        let request = JoinGroupRequest::default()
+        JoinGroupRequest::default()
             .with_group_id(group_id(&self.group))
-            .with_session_timeout_ms(millis(SESSION_TIMEOUT))
-            .with_rebalance_timeout_ms(millis(REBALANCE_TIMEOUT))
+            .with_session_timeout_ms(millis(self.terms.session))
+            .with_rebalance_timeout_ms(millis(self.terms.rebalance))
             .with_member_id(self.member_id())
             .with_group_instance_id(self.instance())
             .with_protocol_type(StrBytes::from_static_str(PROTOCOL_TYPE))
-            .with_protocols(vec![protocol]);
-        let Some(answer) = link.call(JOIN_GROUP_VERSION, &request)? else { return Ok(None) };
+            .with_protocols(vec![protocol])
+    }
+
+    fn join_once(&mut self, link: &mut Link<'_>) -> Result<Option<JoinGroupResponse>, Over> {
+        let Some(answer) = link.call(JOIN_GROUP_VERSION, &self.join_request())? else { return Ok(None) };
         match code(answer.error_code) {
             ErrorCode::None => {
                 self.standing.member_id = answer.member_id.to_string();
@@ -126,41 +167,50 @@ impl ClassicMember {
                 return Ok(Some(()));
             }
             ErrorCode::UnknownMemberId | ErrorCode::FencedInstanceId => self.forget(),
-            ErrorCode::RebalanceInProgress | ErrorCode::IllegalGeneration => {}
+            ErrorCode::IllegalGeneration => self.lose(),
+            ErrorCode::RebalanceInProgress => {}
             later if later.is_retriable() => {}
             refused => link.stage.problem(format!("{}: SyncGroup: {refused:?}", link.who)),
         }
         Ok(None)
     }
 
-    /// The assignor: ranges of partitions, members in the order of their ids.
+    /// The assignments that the leader makes.
     fn divide(&self, joined: &JoinGroupResponse) -> Vec<SyncGroupRequestAssignment> {
-        let mut members: Vec<&StrBytes> = joined.members.iter().map(|member| &member.member_id).collect();
-        members.sort();
-        let count = i32::try_from(members.len()).unwrap_or(i32::MAX).max(1);
-        let (each, more) = (self.topic.partitions / count, self.topic.partitions % count);
-        let mut first = 0;
-        let ranges = members.into_iter().zip(0..).map(|(member, number)| {
-            let last = first + each + i32::from(number < more);
-            let partitions = (first..last).collect();
-            first = last;
-            let topic =
-                TopicPartition::default().with_topic(self.topic.wire_name()).with_partitions(partitions);
+        let candidates: Vec<Candidate> = joined
+            .members
+            .iter()
+            .map(|member| {
+                let (owned, generation) = self.read_subscription(member.metadata.clone()).unwrap_or_default();
+                Candidate { member_id: member.member_id.to_string(), owned, generation }
+            })
+            .collect();
+        let divided = divide(self.terms.strategy, &candidates, &self.topic.keys().collect());
+        let assignments = divided.into_iter().map(|(member_id, keys)| {
+            let topic = TopicPartition::default()
+                .with_topic(self.topic.wire_name())
+                .with_partitions(partitions(&keys));
             let assignment = ConsumerProtocolAssignment::default().with_assigned_partitions(vec![topic]);
             SyncGroupRequestAssignment::default()
-                .with_member_id(member.clone())
+                .with_member_id(StrBytes::from_string(member_id))
                 .with_assignment(versioned(&assignment))
         });
-        ranges.collect()
+        assignments.collect()
     }
 
-    fn read_assignment(&self, mut bytes: Bytes) -> Option<Vec<Key>> {
+    /// What a member says it has, and in which generation it got that.
+    fn read_subscription(&self, bytes: Bytes) -> Option<(BTreeSet<Key>, i32)> {
+        let subscription: ConsumerProtocolSubscription = read_versioned(bytes)?;
+        let own = subscription.owned_partitions.iter().filter(|topic| topic.topic == self.topic.wire_name());
+        let owned = own.flat_map(|topic| &topic.partitions).map(|partition| key(*partition)).collect();
+        Some((owned, subscription.generation_id))
+    }
+
+    fn read_assignment(&self, bytes: Bytes) -> Option<BTreeSet<Key>> {
         if bytes.is_empty() {
-            return Some(Vec::new());
+            return Some(BTreeSet::new());
         }
-        let version = i16::from_be_bytes(bytes.get(..2)?.try_into().ok()?);
-        bytes.advance(2);
-        let assignment = ConsumerProtocolAssignment::decode(&mut bytes, version).ok()?;
+        let assignment: ConsumerProtocolAssignment = read_versioned(bytes)?;
         let own = assignment.assigned_partitions.iter().filter(|topic| topic.topic == self.topic.wire_name());
         Some(own.flat_map(|topic| &topic.partitions).map(|partition| key(*partition)).collect())
     }
@@ -193,7 +243,10 @@ impl ClassicMember {
     pub(crate) fn refused(&mut self, link: &Link<'_>, api: &str, refused: ErrorCode) {
         match refused {
             ErrorCode::RebalanceInProgress => {}
-            ErrorCode::IllegalGeneration => self.standing.generation = -1,
+            ErrorCode::IllegalGeneration => {
+                self.lose();
+                self.standing.generation = -1;
+            }
             ErrorCode::UnknownMemberId | ErrorCode::FencedInstanceId => self.forget(),
             other => link.stage.problem(format!("{}: {api}: {other:?}", link.who)),
         }
@@ -202,8 +255,21 @@ impl ClassicMember {
     /// Begins a new life.
     pub(crate) fn forget(&mut self) {
         self.standing.member_id = String::new();
+        self.lose();
         self.standing.generation = -1;
+    }
+
+    /// All that it was assigned is gone, perhaps to others.
+    fn lose(&mut self) {
         self.assigned.clear();
+        self.losses += 1;
+    }
+
+    fn protocol(&self) -> &'static str {
+        match self.terms.strategy {
+            Strategy::Range => "range",
+            Strategy::Cooperative => "cooperative",
+        }
     }
 
     fn member_id(&self) -> StrBytes {
@@ -215,7 +281,11 @@ impl ClassicMember {
     }
 }
 
-fn millis(duration: Duration) -> i32 {
+fn partitions(keys: &BTreeSet<Key>) -> Vec<i32> {
+    keys.iter().map(|key| partition(*key)).collect()
+}
+
+pub(super) fn millis(duration: Duration) -> i32 {
     i32::try_from(duration.as_millis()).unwrap_or(i32::MAX)
 }
 
@@ -225,4 +295,10 @@ fn versioned(message: &impl Encodable) -> Bytes {
     // Names and numbers of partitions always fit.
     let _ = message.encode(&mut bytes, PROTOCOL_VERSION);
     bytes.freeze()
+}
+
+fn read_versioned<M: Decodable>(mut bytes: Bytes) -> Option<M> {
+    let version = i16::from_be_bytes(bytes.get(..2)?.try_into().ok()?);
+    bytes.advance(2);
+    M::decode(&mut bytes, version).ok()
 }

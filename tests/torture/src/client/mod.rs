@@ -3,6 +3,7 @@
 //! Real clients retry and recover by themselves; here each workload decides, so that it knows for every request whether
 //! it surely happened, surely did not, or may have.
 
+mod assignor;
 mod consumer_member;
 mod coordinator;
 mod fetch;
@@ -15,12 +16,13 @@ mod produce;
 mod topic;
 mod transactional;
 
+pub(crate) use assignor::Strategy;
 pub(crate) use consumer_member::{Beat, ConsumerMember};
 pub(crate) use coordinator::{Coordinated, find_coordinator};
 pub(crate) use fetch::{Fetcher, Read};
 pub(crate) use link::Link;
-pub(crate) use member::{ClassicMember, Standing};
-pub(crate) use offsets::{Committed, Committer, commit_offsets, fetch_offsets};
+pub(crate) use member::{ClassicMember, Standing, Terms};
+pub(crate) use offsets::{Committed, Committer, commit_offsets, commit_offsets_and_die, fetch_offsets};
 pub(crate) use payload::{Item, Stamp};
 pub(crate) use plain::PlainProducer;
 pub(crate) use topic::{Topic, create_topics, delete_topics, ends, topic_id};

@@ -52,6 +52,30 @@ pub(crate) fn commit_offsets(
     topic: &Topic,
     offsets: &[Committed],
 ) -> Result<Option<ErrorCode>, Over> {
+    let request = commit_request(group, standing, topic, offsets);
+    let Some(answer) = link.call(OFFSET_COMMIT_VERSION, &request)? else { return Ok(None) };
+    let mut codes =
+        answer.topics.iter().flat_map(|topic| &topic.partitions).map(|found| code(found.error_code));
+    Ok(Some(codes.find(|code| *code != ErrorCode::None).unwrap_or(ErrorCode::None)))
+}
+
+/// Commits offsets, and goes away without the answer.
+pub(crate) fn commit_offsets_and_die(
+    link: &mut Link<'_>,
+    group: &str,
+    standing: &Standing,
+    topic: &Topic,
+    offsets: &[Committed],
+) -> Result<(), Over> {
+    link.send_and_die(OFFSET_COMMIT_VERSION, &commit_request(group, standing, topic, offsets))
+}
+
+fn commit_request(
+    group: &str,
+    standing: &Standing,
+    topic: &Topic,
+    offsets: &[Committed],
+) -> OffsetCommitRequest {
     let partitions = offsets.iter().map(|committed| {
         OffsetCommitRequestPartition::default()
             .with_partition_index(partition(committed.key))
@@ -62,16 +86,12 @@ pub(crate) fn commit_offsets(
     let asked = OffsetCommitRequestTopic::default()
         .with_name(topic.wire_name())
         .with_partitions(partitions.collect());
-    let request = OffsetCommitRequest::default()
+    OffsetCommitRequest::default()
         .with_group_id(group_id(group))
         .with_generation_id_or_member_epoch(standing.generation)
         .with_member_id(text(&standing.member_id))
         .with_group_instance_id(standing.instance.as_deref().map(text))
-        .with_topics(vec![asked]);
-    let Some(answer) = link.call(OFFSET_COMMIT_VERSION, &request)? else { return Ok(None) };
-    let mut codes =
-        answer.topics.iter().flat_map(|topic| &topic.partitions).map(|found| code(found.error_code));
-    Ok(Some(codes.find(|code| *code != ErrorCode::None).unwrap_or(ErrorCode::None)))
+        .with_topics(vec![asked])
 }
 
 /// The committed offsets of all partitions, once no transaction that may change them is open. `Err` holds the code of a

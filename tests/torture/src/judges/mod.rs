@@ -6,6 +6,7 @@ mod conservation;
 mod coverage;
 mod ledger;
 mod ownership;
+mod settlement;
 mod stability;
 mod visibility;
 
@@ -14,5 +15,6 @@ pub(crate) use conservation::{Input, Output, conservation};
 pub(crate) use coverage::coverage;
 pub(crate) use ledger::Ledger;
 pub(crate) use ownership::{Claim, ownership};
+pub(crate) use settlement::settlement;
 pub(crate) use stability::{FetchAnswer, Span, Stability};
 pub(crate) use visibility::{Part, visible};

@@ -3,9 +3,10 @@
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use super::board::Board;
 use super::eos_worker::{EosWorker, Workplace};
 use super::group_log::GroupLog;
-use super::groups::{committed, merged, wait_drained};
+use super::groups::{DRAIN_LIMIT, committed, merged, wait_drained};
 use super::joined;
 use super::last_reads::{last_poll, read_all, wait_stable};
 use super::txn_readers::{plain, reader};
@@ -16,7 +17,7 @@ use crate::stage::{Over, Stage};
 
 const INPUTS: i32 = 6;
 const OUTPUTS: i32 = 4;
-const WORKERS: u64 = 3;
+const SEATS: std::ops::Range<u64> = 600..603;
 const GROUP: &str = "torture-eos";
 /// Process of the reads at the end.
 const LAST: u64 = 999_000_000;
@@ -28,7 +29,9 @@ pub(crate) fn run_era(stage: &Stage, era: u64) -> Result<Vec<String>, Over> {
     let mut link = Link::new(stage, "eos".to_owned());
     create_topics(&mut link, &[&input, &output])?;
     let stop = AtomicBool::new(false);
-    let place = Workplace { stage, era, input: &input, output: &output, group: GROUP, stop: &stop };
+    let board = Board::new(SEATS);
+    let place =
+        Workplace { stage, era, input: &input, output: &output, group: GROUP, board: &board, stop: &stop };
     let (Clients { mut ops, early, log }, mut findings) = run_clients(&mut link, place)?;
     findings.extend(wait_stable(&mut link, &output)?);
     let (inputs, differences) = read_all(&mut link, &input)?;
@@ -57,16 +60,16 @@ struct Clients {
 }
 
 fn run_clients(link: &mut Link<'_>, place: Workplace<'_>) -> Result<(Clients, Vec<String>), Over> {
-    let Workplace { stage, era, input, output, group, stop } = place;
+    let Workplace { stage, era, input, output, group, board, stop } = place;
     std::thread::scope(|scope| {
         let producer = scope.spawn(move || plain(stage, era, input, 20, 20));
         let reader = scope.spawn(move || reader(stage, era, output, 20));
-        let workers: Vec<_> = (0..WORKERS)
-            .map(|number| scope.spawn(move || EosWorker::new(place, 600 + number).run()))
-            .collect();
+        let workers: Vec<_> =
+            SEATS.map(|number| scope.spawn(move || EosWorker::new(place, number).run())).collect();
         let ops = joined(stage, producer)?;
         let early = joined(stage, reader)?;
-        let findings = wait_drained(link, group, input)?;
+        let mut findings = wait_drained(link, group, input)?;
+        findings.extend(board.wait_settled(stage, group, input, DRAIN_LIMIT)?);
         stop.store(true, Ordering::SeqCst);
         Ok((Clients { ops, early, log: merged(stage, workers)? }, findings))
     })

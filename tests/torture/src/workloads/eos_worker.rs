@@ -6,11 +6,12 @@ use std::time::Duration;
 
 use chronik_types::ErrorCode;
 
+use super::board::Board;
 use super::dice::Dice;
 use super::group_log::{Consumption, GroupLog};
 use crate::checker::Key;
 use crate::client::{
-    ClassicMember, Committed, Committer, Coordinated, Ended, Flow, Item, Link, Outcome, Read, Topic,
+    ClassicMember, Committed, Committer, Coordinated, Ended, Flow, Item, Link, Outcome, Read, Terms, Topic,
     TransactionalProducer, find_coordinator,
 };
 use crate::history::Completion;
@@ -38,6 +39,7 @@ pub(crate) struct Workplace<'a> {
     pub(crate) input: &'a Topic,
     pub(crate) output: &'a Topic,
     pub(crate) group: &'a str,
+    pub(crate) board: &'a Board,
     /// Nothing is left to be read.
     pub(crate) stop: &'a AtomicBool,
 }
@@ -60,7 +62,13 @@ struct Life<'a> {
 impl<'a> EosWorker<'a> {
     pub(crate) fn new(place: Workplace<'a>, number: u64) -> Self {
         let dice = Dice::new(place.stage.seed, place.era, number);
-        let consumption = Consumption::new(place.stage, place.input.clone(), place.group, POLL_BYTES);
+        let consumption = Consumption::new(
+            place.stage,
+            place.input.clone(),
+            place.group,
+            POLL_BYTES,
+            (place.board, number),
+        );
         Self { place, number, incarnation: 0, dice, consumption }
     }
 
@@ -78,9 +86,8 @@ impl<'a> EosWorker<'a> {
                     return Ok(self.consumption.finish());
                 }
                 life.member.join(&mut life.producer.link)?;
-                let assigned: BTreeSet<Key> = life.member.assigned.iter().copied().collect();
                 self.consumption.own(&BTreeSet::new(), 0);
-                self.consumption.own(&assigned, life.member.standing.generation);
+                self.consumption.own(&life.member.assigned, life.member.standing.generation);
                 if self.generation(&mut life)? == Next::Reborn {
                     break;
                 }
@@ -104,13 +111,13 @@ impl<'a> EosWorker<'a> {
         let mut link = Link::new(self.place.stage, name);
         find_coordinator(&mut link, Coordinated::Group, self.place.group)?;
         let producer = TransactionalProducer::new(link, &id, TRANSACTION_TIMEOUT, flow)?;
-        let member = ClassicMember::new(self.place.group, self.place.input.clone(), None);
+        let member = ClassicMember::new(self.place.group, self.place.input.clone(), None, Terms::default());
         Ok(Life { producer, member })
     }
 
     fn generation(&mut self, life: &mut Life<'a>) -> Result<Next, Over> {
         while !self.is_over() {
-            if self.dice.one_in(200) {
+            if !self.place.stage.is_calm() && self.dice.one_in(200) {
                 return Ok(Next::Reborn);
             }
             self.dice.dawdle(10);

@@ -5,9 +5,11 @@ use std::sync::atomic::Ordering;
 
 use chronik_types::ErrorCode;
 
+use super::board::Board;
 use crate::checker::Key;
 use crate::client::{
-    Committed, Committer, Fetcher, Link, Read, Standing, Topic, commit_offsets, fetch_offsets,
+    Committed, Committer, Fetcher, Link, Read, Standing, Topic, commit_offsets, commit_offsets_and_die,
+    fetch_offsets,
 };
 use crate::history::{Completion, Op, Step};
 use crate::judges::{Claim, Commit, Commits, Fetched, coverage, ownership};
@@ -57,11 +59,19 @@ pub(crate) struct Consumption<'a> {
     unlocated: BTreeSet<Key>,
     /// Positions as of the last commit.
     committed: BTreeMap<Key, i64>,
+    /// Where it says what it owns, and its seat there.
+    board: (&'a Board, u64),
     pub(crate) log: GroupLog,
 }
 
 impl<'a> Consumption<'a> {
-    pub(crate) fn new(stage: &'a Stage, topic: Topic, group: &str, partition_bytes: i32) -> Self {
+    pub(crate) fn new(
+        stage: &'a Stage,
+        topic: Topic,
+        group: &str,
+        partition_bytes: i32,
+        board: (&'a Board, u64),
+    ) -> Self {
         Self {
             stage,
             fetcher: Fetcher::new(topic.clone(), true, partition_bytes),
@@ -72,6 +82,7 @@ impl<'a> Consumption<'a> {
             open: BTreeMap::new(),
             unlocated: BTreeSet::new(),
             committed: BTreeMap::new(),
+            board,
             log: GroupLog::default(),
         }
     }
@@ -100,6 +111,8 @@ impl<'a> Consumption<'a> {
                 self.unlocated.insert(*key);
             }
         }
+        let (board, seat) = self.board;
+        board.own(seat, keys.clone());
     }
 
     /// The coordinator accepted a request that was sent at this instant.
@@ -208,6 +221,17 @@ impl<'a> Consumption<'a> {
             self.read_own_commit(link)?;
         }
         Ok(answer)
+    }
+
+    /// Commits what has been read, and goes away without the answer.
+    pub(crate) fn commit_and_die(&mut self, link: &mut Link<'_>, standing: &Standing) -> Result<(), Over> {
+        let offsets = self.uncommitted();
+        if !offsets.is_empty() {
+            let began = self.stage.tick();
+            commit_offsets_and_die(link, &self.group, standing, &self.topic, &offsets)?;
+            self.note_commit(&offsets, began, Completion::Info);
+        }
+        Ok(())
     }
 
     /// Now and then a member looks whether what it committed is there.

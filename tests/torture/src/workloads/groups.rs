@@ -6,13 +6,14 @@ use std::time::Duration;
 
 use chronik_harness::pause;
 
+use super::board::Board;
 use super::group_log::GroupLog;
-use super::group_members::Seat;
 use super::joined;
 use super::last_reads::{last_poll, read_all};
+use super::members::{Seat, Whims};
 use super::txn_readers::plain;
 use crate::client::{
-    Committed, Committer, Link, Topic, create_topics, delete_topics, ends, fetch_offsets, topic_id,
+    Committed, Committer, Link, Terms, Topic, create_topics, delete_topics, ends, fetch_offsets, topic_id,
 };
 use crate::history::{Op, judge};
 use crate::stage::{Over, Stage};
@@ -24,7 +25,7 @@ const SEATS: u64 = 4;
 const LAST: u64 = 999_000_000;
 /// How long groups may take to read the rest. Sessions of members that crashed have to end first: 45 s of the consumer
 /// protocol, begun anew by the last start, and then a heartbeat or two of 5 s for each step of those who are left.
-const DRAIN_LIMIT: Duration = Duration::from_secs(150);
+pub(super) const DRAIN_LIMIT: Duration = Duration::from_secs(150);
 
 /// How the members of a group come to their partitions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,7 +47,19 @@ pub(crate) fn run_era(stage: &Stage, era: u64, protocol: Protocol) -> Result<Vec
     create_topics(&mut link, &[&topic])?;
     let id = topic_id(&mut link, &topic)?.unwrap_or_default();
     let stop = AtomicBool::new(false);
-    let seat = |number| Seat { stage, era, topic: &topic, topic_id: id, group, number, stop: &stop };
+    let board = Board::new(first..first + SEATS);
+    let seat = |number| Seat {
+        stage,
+        era,
+        topic: &topic,
+        topic_id: id,
+        group,
+        number,
+        terms: Terms::default(),
+        whims: Whims::Own,
+        board: &board,
+        stop: &stop,
+    };
     let (mut ops, log, mut findings) = std::thread::scope(|scope| {
         let producers: Vec<_> = (first..first + PRODUCERS)
             .map(|number| {
@@ -67,7 +80,8 @@ pub(crate) fn run_era(stage: &Stage, era: u64, protocol: Protocol) -> Result<Vec
         for producer in producers {
             ops.extend(joined(stage, producer)?);
         }
-        let findings = wait_drained(&mut link, group, &topic)?;
+        let mut findings = wait_drained(&mut link, group, &topic)?;
+        findings.extend(board.wait_settled(stage, group, &topic, DRAIN_LIMIT)?);
         stop.store(true, Ordering::SeqCst);
         Ok((ops, merged(stage, members)?, findings))
     })?;

@@ -3,13 +3,15 @@
 //! Each is run by a director: it makes the topics, lets its clients loose until the era calms down, waits until all that
 //! must come has come, reads everything again, and asks the judges.
 
+mod board;
 mod dice;
 mod eos;
 mod eos_worker;
 mod group_log;
-mod group_members;
 mod groups;
 mod last_reads;
+mod members;
+mod storm;
 mod transactions;
 mod txn_readers;
 mod txn_worker;
@@ -34,12 +36,14 @@ pub(crate) enum Workload {
     ConsumerGroups,
     /// Consume, transform, produce.
     Eos,
+    /// Groups of both protocols whose members come and go all the time.
+    Storm,
 }
 
 impl Workload {
     /// All of them.
-    pub(crate) const ALL: [Self; 5] =
-        [Self::Records, Self::Transactions, Self::Groups, Self::ConsumerGroups, Self::Eos];
+    pub(crate) const ALL: [Self; 6] =
+        [Self::Records, Self::Transactions, Self::Groups, Self::ConsumerGroups, Self::Eos, Self::Storm];
 
     /// Runs one era; gives what its judges found.
     ///
@@ -53,6 +57,7 @@ impl Workload {
             Self::Groups => groups::run_era(stage, era, Protocol::Classic),
             Self::ConsumerGroups => groups::run_era(stage, era, Protocol::Consumer),
             Self::Eos => eos::run_era(stage, era),
+            Self::Storm => storm::run_era(stage, era),
         }
     }
 }

@@ -1,0 +1,176 @@
+//! Members of a group of the consumer protocol (KIP-848); every third seat is that of a static member.
+
+use std::collections::BTreeSet;
+use std::sync::atomic::Ordering;
+
+use chronik_types::ErrorCode;
+
+use super::{Gust, Seat, completion, sit_out};
+use crate::checker::Key;
+use crate::client::{Beat, Committer, ConsumerMember, Link};
+use crate::stage::Over;
+use crate::workloads::dice::Dice;
+use crate::workloads::group_log::{Consumption, GroupLog};
+
+impl<'a> Seat<'a> {
+    /// Members of a group of the consumer protocol, one after the other.
+    pub(crate) fn consumer(&self) -> Result<GroupLog, Over> {
+        let dice = self.dice();
+        let mut consumption = self.consumption();
+        let mut incarnation = 0;
+        while let Some(stays) = self.whims.sit(self.stage, self.number, || self.is_over()) {
+            incarnation += 1;
+            let mut link = self.begin(incarnation, &mut consumption)?;
+            let who = (format!("torture-{}-{}-{incarnation}", self.era, self.number), self.instance());
+            let topic = self.topic.clone();
+            let mut member = ConsumerMember::new(self.group, topic, self.topic_id, who, self.terms);
+            if !stays {
+                member.join_and_die(&mut link)?;
+                continue;
+            }
+            while !self.leaves(&dice, &mut link, &mut member, &mut consumption)? {
+                dice.dawdle(20);
+                self.beat(&mut link, &mut member, &mut consumption)?;
+                self.consume(&dice, &mut link, &mut member, &mut consumption)?;
+            }
+            self.whims.rise(self.number);
+        }
+        Ok(consumption.finish())
+    }
+
+    /// What happens to the member besides: whether it is gone after that.
+    fn leaves(
+        &self,
+        dice: &Dice,
+        link: &mut Link<'a>,
+        member: &mut ConsumerMember,
+        consumption: &mut Consumption<'a>,
+    ) -> Result<bool, Over> {
+        let gust =
+            if self.is_over() { Some(Gust::Leave) } else { self.whims.next(self.stage, self.number, dice) };
+        match gust {
+            Some(Gust::Leave) => {
+                consumption.own(&BTreeSet::new(), 0);
+                member.leave(link, self.is_over() || dice.one_in(2))?;
+            }
+            Some(Gust::Vanish) => self.vanish(dice, link, &member.standing, consumption)?,
+            Some(Gust::Stall) => {
+                self.stall_consumer(link, member, consumption, true)?;
+                return Ok(false);
+            }
+            Some(Gust::Hang) => {
+                self.stall_consumer(link, member, consumption, false)?;
+                return Ok(false);
+            }
+            None | Some(Gust::Join | Gust::Flit) => return Ok(false),
+        }
+        Ok(true)
+    }
+
+    /// A heartbeat, and what it changes.
+    fn beat(
+        &self,
+        link: &mut Link<'a>,
+        member: &mut ConsumerMember,
+        consumption: &mut Consumption<'a>,
+    ) -> Result<(), Over> {
+        let (sent, before) = (self.stage.tick(), member.standing.clone());
+        match member.heartbeat(link)? {
+            Beat::Accepted(target) => {
+                consumption.confirm(sent);
+                let Some(target) = target else { return Ok(()) };
+                if (1..member.standing.generation).contains(&before.generation) {
+                    // What it neither has nor had has had other readers since that epoch, or will (KIP-1251).
+                    let strange = |key: &Key| !target.contains(key) && !member.owned.contains(key);
+                    let strange = self.topic.keys().filter(strange).collect();
+                    self.must_refuse(link, &before, &member.standing, &strange)?;
+                }
+                if target == member.owned {
+                    return Ok(());
+                }
+                self.stage.counts.rebalances.fetch_add(1, Ordering::Relaxed);
+                if !member.owned.is_subset(&target) {
+                    // Before others take over. What comes of it is in the log.
+                    consumption.commit(link, &member.standing)?;
+                }
+                consumption.own(&target, member.standing.generation);
+                member.owned = target;
+            }
+            Beat::Expelled => consumption.own(&BTreeSet::new(), 0),
+            Beat::Nothing => {}
+        }
+        Ok(())
+    }
+
+    fn consume(
+        &self,
+        dice: &Dice,
+        link: &mut Link<'a>,
+        member: &mut ConsumerMember,
+        consumption: &mut Consumption<'a>,
+    ) -> Result<(), Over> {
+        let located = consumption.locate(link, Committer::Member(&member.standing))?;
+        if let Some(refused) = located {
+            self.refused(link, member, consumption, "OffsetFetch", refused);
+            return Ok(());
+        }
+        let Some((mut op, _)) = consumption.poll(link)? else {
+            return self.commit_rest(link, &member.standing, consumption);
+        };
+        let answer =
+            if dice.one_in(2) { consumption.commit(link, &member.standing)? } else { Some(ErrorCode::None) };
+        op.completion = completion(answer);
+        op.ended = self.stage.tick();
+        consumption.log.ops.push(op);
+        if let Some(refused) = answer.filter(|code| *code != ErrorCode::None && !code.is_retriable()) {
+            self.refused(link, member, consumption, "OffsetCommit", refused);
+        }
+        Ok(())
+    }
+
+    /// Gives up nothing for longer than it may take, with heartbeats or without. Then it goes on as if nothing had
+    /// happened, and commits what it read before.
+    fn stall_consumer(
+        &self,
+        link: &mut Link<'a>,
+        member: &mut ConsumerMember,
+        consumption: &mut Consumption<'a>,
+        beats: bool,
+    ) -> Result<(), Over> {
+        let time = if beats { self.terms.rebalance } else { self.terms.session };
+        sit_out(self.stage, time * 3 / 2, || {
+            let sent = self.stage.tick();
+            // One that was expelled would join anew with the next.
+            if beats && member.standing.generation > 0 {
+                match member.heartbeat(link)? {
+                    Beat::Accepted(_) => consumption.confirm(sent),
+                    Beat::Expelled => consumption.own(&BTreeSet::new(), 0),
+                    Beat::Nothing => {}
+                }
+            }
+            Ok(())
+        })?;
+        member.ask_for_all();
+        consumption.commit(link, &member.standing)?;
+        Ok(())
+    }
+
+    fn refused(
+        &self,
+        link: &Link<'a>,
+        member: &mut ConsumerMember,
+        consumption: &mut Consumption<'a>,
+        api: &str,
+        refused: ErrorCode,
+    ) {
+        match refused {
+            // The next heartbeat brings the new epoch.
+            ErrorCode::StaleMemberEpoch => {}
+            ErrorCode::UnknownMemberId | ErrorCode::FencedMemberEpoch => {
+                member.forget();
+                consumption.own(&BTreeSet::new(), 0);
+            }
+            other => self.stage.problem(format!("{}: {api}: {other:?}", link.who)),
+        }
+    }
+}
