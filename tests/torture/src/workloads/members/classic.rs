@@ -1,6 +1,7 @@
 //! Members of a classic group, with either strategy; every third seat is that of a static member.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use chronik_types::ErrorCode;
 
@@ -149,11 +150,11 @@ impl<'a> Seat<'a> {
             }
             Some(Gust::Vanish) => self.vanish(dice, link, &member.standing, consumption)?,
             Some(Gust::Stall) => {
-                self.stall(link, member, consumption, true)?;
+                self.stall(link, member, consumption, self.terms.rebalance, true)?;
                 return Ok(false);
             }
             Some(Gust::Hang) => {
-                self.stall(link, member, consumption, false)?;
+                self.stall(link, member, consumption, self.terms.session, false)?;
                 return Ok(false);
             }
             None | Some(Gust::Join | Gust::Flit) => return Ok(false),
@@ -168,10 +169,10 @@ impl<'a> Seat<'a> {
         link: &mut Link<'a>,
         member: &mut ClassicMember,
         consumption: &mut Consumption<'a>,
+        limit: Duration,
         beats: bool,
     ) -> Result<(), Over> {
-        let time = if beats { self.terms.rebalance } else { self.terms.session };
-        sit_out(self.stage, time * 3 / 2, || {
+        sit_out(self.stage, limit * 3 / 2, || {
             if beats {
                 let sent = self.stage.tick();
                 if member.heartbeat(link)? == Some(ErrorCode::None) {

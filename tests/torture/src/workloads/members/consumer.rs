@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use chronik_types::ErrorCode;
 
@@ -30,7 +31,7 @@ impl<'a> Seat<'a> {
             }
             while !self.leaves(&dice, &mut link, &mut member, &mut consumption)? {
                 dice.dawdle(20);
-                self.beat(&mut link, &mut member, &mut consumption)?;
+                self.beat(&dice, &mut link, &mut member, &mut consumption)?;
                 self.consume(&dice, &mut link, &mut member, &mut consumption)?;
             }
             self.whims.rise(self.number);
@@ -55,11 +56,12 @@ impl<'a> Seat<'a> {
             }
             Some(Gust::Vanish) => self.vanish(dice, link, &member.standing, consumption)?,
             Some(Gust::Stall) => {
-                self.stall_consumer(link, member, consumption, true)?;
+                self.keep(link, member, consumption, self.terms.rebalance * 3 / 2)?;
                 return Ok(false);
             }
             Some(Gust::Hang) => {
-                self.stall_consumer(link, member, consumption, false)?;
+                sit_out(self.stage, self.terms.session * 3 / 2, || Ok(()))?;
+                consumption.commit(link, &member.standing)?;
                 return Ok(false);
             }
             None | Some(Gust::Join | Gust::Flit) => return Ok(false),
@@ -70,6 +72,7 @@ impl<'a> Seat<'a> {
     /// A heartbeat, and what it changes.
     fn beat(
         &self,
+        dice: &Dice,
         link: &mut Link<'a>,
         member: &mut ConsumerMember,
         consumption: &mut Consumption<'a>,
@@ -90,6 +93,11 @@ impl<'a> Seat<'a> {
                 }
                 self.stage.counts.rebalances.fetch_add(1, Ordering::Relaxed);
                 if !member.owned.is_subset(&target) {
+                    if dice.one_in(2) {
+                        // It takes its time, and others have to wait for it.
+                        let time = Duration::from_millis(dice.between(50, 600));
+                        return self.keep(link, member, consumption, time);
+                    }
                     // Before others take over. What comes of it is in the log.
                     consumption.commit(link, &member.standing)?;
                 }
@@ -128,20 +136,18 @@ impl<'a> Seat<'a> {
         Ok(())
     }
 
-    /// Gives up nothing for longer than it may take, with heartbeats or without. Then it goes on as if nothing had
-    /// happened, and commits what it read before.
-    fn stall_consumer(
+    /// Sends heartbeats for a while, and gives up nothing. Then it goes on, and commits what it read before.
+    fn keep(
         &self,
         link: &mut Link<'a>,
         member: &mut ConsumerMember,
         consumption: &mut Consumption<'a>,
-        beats: bool,
+        time: Duration,
     ) -> Result<(), Over> {
-        let time = if beats { self.terms.rebalance } else { self.terms.session };
-        sit_out(self.stage, time * 3 / 2, || {
+        sit_out(self.stage, time, || {
             let sent = self.stage.tick();
             // One that was expelled would join anew with the next.
-            if beats && member.standing.generation > 0 {
+            if member.standing.generation > 0 {
                 match member.heartbeat(link)? {
                     Beat::Accepted(_) => consumption.confirm(sent),
                     Beat::Expelled => consumption.own(&BTreeSet::new(), 0),
