@@ -106,13 +106,14 @@ impl Gusts {
         let bound = u64::try_from(ready.len()).unwrap_or(0);
         let chosen = usize::try_from(dice.between(0, bound)).unwrap_or(0);
         let Some(place) = ready.get_mut(chosen) else { return };
-        place.gust = Some(match (place.taken, dice.between(0, 12)) {
-            (false, 0..2) => Gust::Flit,
+        // Mostly what is soon over: the others of a classic group wait for the session of whoever goes without a word.
+        place.gust = Some(match (place.taken, dice.between(0, 16)) {
+            (false, 0) => Gust::Flit,
             (false, _) => Gust::Join,
-            (true, 0..6) => Gust::Leave,
-            (true, 6..9) => Gust::Vanish,
-            (true, 9..11) => Gust::Stall,
-            (true, _) => Gust::Hang,
+            (true, 0) => Gust::Hang,
+            (true, 1) => Gust::Stall,
+            (true, 2) => Gust::Vanish,
+            (true, _) => Gust::Leave,
         });
         stage.counts.gusts.fetch_add(1, Ordering::Relaxed);
     }
