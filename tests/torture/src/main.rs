@@ -69,6 +69,12 @@ struct Arguments {
     set: Vec<String>,
 }
 
+impl Arguments {
+    fn workloads(&self) -> Vec<Workload> {
+        if self.workload.is_empty() { Workload::ALL.to_vec() } else { self.workload.clone() }
+    }
+}
+
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     match run(&arguments) {
@@ -88,10 +94,8 @@ fn run(arguments: &Arguments) -> Result<Report, CycleError> {
     let scratch = tempfile::tempdir()?;
     let root = arguments.data.clone().unwrap_or_else(|| scratch.path().to_owned());
     std::fs::create_dir_all(&root)?;
-    let chosen =
-        if arguments.workload.is_empty() { Workload::ALL.to_vec() } else { arguments.workload.clone() };
     let (records, others): (Vec<_>, Vec<_>) =
-        chosen.into_iter().partition(|workload| *workload == Workload::Records);
+        arguments.workloads().into_iter().partition(|workload| *workload == Workload::Records);
     let producers = if records.is_empty() { Vec::new() } else { plan::producers() };
     let run = Run {
         seed: arguments.seed,
@@ -146,6 +150,10 @@ fn server(arguments: &Arguments, root: &Path) -> Result<ServerPlan, CycleError> 
     ]
     .map(str::to_owned)
     .to_vec();
+    if !arguments.workloads().contains(&Workload::Records) {
+        // The others write less.
+        set.extend(["storage.wal.segment_bytes=1MiB", "topics.max_message_bytes=512KiB"].map(str::to_owned));
+    }
     set.extend(arguments.set.iter().cloned());
     Ok(ServerPlan::Gateway(GatewayOptions {
         binary: arguments.binary.clone(),

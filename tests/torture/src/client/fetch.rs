@@ -13,7 +13,7 @@ use super::payload::recognise;
 use super::topic::{Topic, key, partition};
 use super::{Item, Link, code};
 use crate::checker::Key;
-use crate::judges::{FetchAnswer, Part, Span, Stability};
+use crate::judges::{FetchAnswer, Part, Sighting, Span, Stability};
 use crate::stage::{Over, Stage};
 
 const FETCH_VERSION: i16 = 12;
@@ -47,6 +47,8 @@ pub(crate) struct Fetcher {
     partition_bytes: i32,
     pub(crate) positions: BTreeMap<Key, i64>,
     stability: BTreeMap<Key, Stability>,
+    /// All last stable offsets that it was told, for whoever knows which transactions were open.
+    sightings: Option<Vec<Sighting>>,
     /// Everything that came, for whoever derives what is visible from the markers.
     parts: Option<BTreeMap<Key, Vec<Part>>>,
 }
@@ -54,8 +56,15 @@ pub(crate) struct Fetcher {
 impl Fetcher {
     /// A consumer without partitions.
     pub(crate) fn new(topic: Topic, read_committed: bool, partition_bytes: i32) -> Self {
-        let (positions, stability) = (BTreeMap::new(), BTreeMap::new());
-        Self { topic, read_committed, partition_bytes, positions, stability, parts: None }
+        Self {
+            topic,
+            read_committed,
+            partition_bytes,
+            positions: BTreeMap::new(),
+            stability: BTreeMap::new(),
+            sightings: None,
+            parts: None,
+        }
     }
 
     /// A consumer that reads everything from the start.
@@ -67,6 +76,15 @@ impl Fetcher {
     /// The same, keeping the log for [`Fetcher::take_parts`].
     pub(crate) fn auditor(topic: Topic) -> Self {
         Self { parts: Some(BTreeMap::new()), ..Self::from_start(topic, false) }
+    }
+
+    /// A read_committed consumer from the start, keeping what it is told for [`Fetcher::take_sightings`].
+    pub(crate) fn witness(topic: Topic) -> Self {
+        Self { sightings: Some(Vec::new()), ..Self::from_start(topic, true) }
+    }
+
+    pub(crate) fn take_sightings(&mut self) -> Vec<Sighting> {
+        self.sightings.take().unwrap_or_default()
     }
 
     pub(crate) fn take_parts(&mut self) -> BTreeMap<Key, Vec<Part>> {
@@ -95,11 +113,19 @@ impl Fetcher {
             .with_isolation_level(i8::from(self.read_committed))
             .with_session_epoch(-1)
             .with_topics(vec![asked]);
+        let began = link.stage.tick();
         let Some(answer) = link.call(FETCH_VERSION, &request)? else { return Ok(None) };
+        let ended = link.stage.tick();
         let mut reads = Vec::new();
         for data in answer.responses.iter().flat_map(|topic| &topic.partitions) {
             match code(data.error_code) {
-                ErrorCode::None => self.take(link.stage, &link.who, data, &mut reads),
+                ErrorCode::None => {
+                    let (key, last_stable_offset) = (key(data.partition_index), data.last_stable_offset);
+                    if let Some(sightings) = &mut self.sightings {
+                        sightings.push(Sighting { key, last_stable_offset, began, ended });
+                    }
+                    self.take(link.stage, &link.who, data, &mut reads);
+                }
                 later if later.is_retriable() => {}
                 refused => {
                     let place = (data.partition_index, self.positions.get(&key(data.partition_index)));

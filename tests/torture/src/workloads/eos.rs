@@ -67,7 +67,7 @@ fn run_clients(link: &mut Link<'_>, place: Workplace<'_>) -> Result<(Clients, Ve
         let workers: Vec<_> =
             SEATS.map(|number| scope.spawn(move || EosWorker::new(place, number).run())).collect();
         let ops = joined(stage, producer)?;
-        let early = joined(stage, reader)?;
+        let early = joined(stage, reader)?.ops;
         let mut findings = wait_drained(link, group, input)?;
         findings.extend(board.wait_settled(stage, group, input, DRAIN_LIMIT)?);
         stop.store(true, Ordering::SeqCst);

@@ -3,13 +3,31 @@
 use super::dice::Dice;
 use crate::client::{Fetcher, Item, Link, PlainProducer, Topic};
 use crate::history::{Completion, Op, Step};
+use crate::judges::{Open, Sighting};
 use crate::stage::{Over, Stage};
 
+/// What a client did, and what it knows of transactions.
+#[derive(Debug, Default)]
+pub(crate) struct Account {
+    pub(crate) ops: Vec<Op>,
+    /// Those that were surely open.
+    pub(crate) open: Vec<Open>,
+    pub(crate) sightings: Vec<Sighting>,
+}
+
+impl Account {
+    pub(crate) fn merge(&mut self, other: Self) {
+        self.ops.extend(other.ops);
+        self.open.extend(other.open);
+        self.sightings.extend(other.sightings);
+    }
+}
+
 /// A read_committed reader of partitions of its own choice. One poll in 64 is followed by another choice.
-pub(crate) fn reader(stage: &Stage, era: u64, topic: &Topic, number: u64) -> Result<Vec<Op>, Over> {
+pub(crate) fn reader(stage: &Stage, era: u64, topic: &Topic, number: u64) -> Result<Account, Over> {
     let dice = Dice::new(stage.seed, era, 200 + number);
     let mut link = Link::new(stage, format!("reader {number}"));
-    let mut fetcher = Fetcher::from_start(topic.clone(), true);
+    let mut fetcher = Fetcher::witness(topic.clone());
     let mut process = (200 + number) * 1_000_000;
     let mut ops = Vec::new();
     while !stage.is_calm() {
@@ -39,7 +57,7 @@ pub(crate) fn reader(stage: &Stage, era: u64, topic: &Topic, number: u64) -> Res
             steps: vec![Step::Poll(records)],
         });
     }
-    Ok(ops)
+    Ok(Account { ops, sightings: fetcher.take_sightings(), ..Account::default() })
 }
 
 /// A plain idempotent producer, replaced now and then without having read its last answer.

@@ -1,21 +1,29 @@
 //! One transactional id and its owners, one after the other.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use chronik_harness::wait_until;
 use chronik_types::ErrorCode;
 
 use super::dice::Dice;
+use super::txn_readers::Account;
+use crate::checker::Key;
 use crate::client::{
     Committed, Committer, Coordinated, Ended, Fetcher, Flow, Item, Link, Outcome, Standing, Topic,
-    TransactionalProducer, fetch_offsets, find_coordinator,
+    TransactionalProducer, ends, fetch_offsets, find_coordinator,
 };
 use crate::history::{Completion, Op, Step};
-use crate::judges::Ledger;
+use crate::judges::{Ledger, Open, Sighting};
 use crate::stage::{Over, Stage};
 
 /// Bytes of one partition in one poll: a few records, so that transactions stay small.
 const POLL_BYTES: i32 = 512;
+/// The timeout of transactions that nobody should abort.
+const LONG_TIMEOUT: Duration = Duration::from_secs(60);
+/// How long a transaction waits for the end of the broker.
+const OUTLAST_LIMIT: Duration = Duration::from_secs(5);
 /// A refusal this long before the timeout of the transaction has another cause.
 const TIMEOUT_MARGIN: Duration = Duration::from_millis(500);
 
@@ -58,12 +66,16 @@ pub(crate) struct TxnWorker<'a> {
     group: String,
     ledger: Ledger,
     unresolved: Option<Unresolved>,
-    pub(crate) ops: Vec<Op>,
+    /// When the present transaction began.
+    begun: Duration,
+    /// The partitions in which it is open.
+    open: BTreeMap<Key, Open>,
+    account: Account,
 }
 
 impl<'a> TxnWorker<'a> {
     pub(crate) fn new(stage: &'a Stage, era: u64, topic: Topic, number: u64) -> Self {
-        let timeout = Duration::from_secs(if number.is_multiple_of(2) { 60 } else { 5 });
+        let timeout = if number.is_multiple_of(2) { LONG_TIMEOUT } else { Duration::from_secs(5) };
         Self {
             stage,
             number,
@@ -74,14 +86,16 @@ impl<'a> TxnWorker<'a> {
             group: format!("torture-transactions-{number}"),
             ledger: Ledger::default(),
             unresolved: None,
-            ops: Vec::new(),
+            begun: Duration::ZERO,
+            open: BTreeMap::new(),
+            account: Account::default(),
             topic,
         }
     }
 
     /// Runs transactions until the era calms down. At the end nothing is open, but for ids with a short timeout: they
     /// leave a transaction behind that the coordinator has to abort by itself.
-    pub(crate) fn run(mut self) -> Result<Vec<Op>, Over> {
+    pub(crate) fn run(mut self) -> Result<Account, Over> {
         let mut producer = self.take_over(None)?;
         while !self.stage.is_calm() {
             self.dice.dawdle(4);
@@ -92,12 +106,12 @@ impl<'a> TxnWorker<'a> {
                 producer = self.take_over(zombie)?;
             }
         }
-        if self.timeout < Duration::from_secs(60) {
+        if self.timeout < LONG_TIMEOUT {
             let (mut op, items) = (self.begin(), self.items(1));
             self.send(&mut producer, &mut op, &items, true)?;
             self.record(op, Completion::Fail);
         }
-        Ok(self.ops)
+        Ok(self.account)
     }
 
     /// A new client with the same transactional id.
@@ -105,6 +119,7 @@ impl<'a> TxnWorker<'a> {
         &mut self,
         zombie: Option<TransactionalProducer<'a>>,
     ) -> Result<TransactionalProducer<'a>, Over> {
+        self.close();
         self.incarnation += 1;
         let who = format!("transactional producer {}.{}", self.number, self.incarnation);
         let flow = if self.dice.one_in(2) { Flow::V1 } else { Flow::V2 };
@@ -178,7 +193,7 @@ impl<'a> TxnWorker<'a> {
     }
 
     fn transaction(&mut self, producer: &mut TransactionalProducer<'a>) -> Result<Next, Over> {
-        let begun = self.stage.now();
+        self.begun = self.stage.now();
         let before = self.fetcher.positions.clone();
         let mut op = self.begin();
         let mut fate = Fate::Commit;
@@ -193,9 +208,9 @@ impl<'a> TxnWorker<'a> {
             }
             let items = self.items(self.dice.between(1, 4));
             match self.send(producer, &mut op, &items, !self.dice.one_in(3))? {
-                Outcome::Done(_) => {}
+                Outcome::Done(_) => self.outlast_kills(producer)?,
                 outcome => {
-                    self.blame(producer, "Produce", outcome, begun);
+                    self.blame(producer, "Produce", outcome);
                     fate = Fate::Die;
                     break;
                 }
@@ -206,13 +221,13 @@ impl<'a> TxnWorker<'a> {
             let standing = Standing::nobody();
             let outcome = producer.send_offsets(&self.group, &standing, &self.topic, &offsets, true)?;
             if !matches!(outcome, Outcome::Done(_)) {
-                self.blame(producer, "TxnOffsetCommit", outcome, begun);
+                self.blame(producer, "TxnOffsetCommit", outcome);
                 fate = Fate::Die;
             }
         }
         let next = match fate {
-            Fate::Commit => return self.commit(producer, op, offsets, begun),
-            Fate::Abort => self.abort(producer, begun)?,
+            Fate::Commit => return self.commit(producer, op, offsets),
+            Fate::Abort => self.abort(producer)?,
             Fate::Die => {
                 if self.dice.one_in(2) {
                     producer.send_and_die(&self.topic, self.dice.key(&self.topic), &self.items(1))?;
@@ -231,8 +246,8 @@ impl<'a> TxnWorker<'a> {
         producer: &mut TransactionalProducer<'a>,
         op: Op,
         offsets: Vec<Committed>,
-        begun: Duration,
     ) -> Result<Next, Over> {
+        self.close();
         if producer.is_begun() && self.dice.one_in(30) {
             producer.end_and_die(true)?;
             self.unresolved = Some(Unresolved { op, offsets });
@@ -249,14 +264,15 @@ impl<'a> TxnWorker<'a> {
             Outcome::Refused(_) if certain => self.record(op, Completion::Fail),
             Outcome::Refused(_) | Outcome::Unanswered => self.unresolved = Some(Unresolved { op, offsets }),
         }
-        self.blame(producer, "EndTxn", outcome, begun);
+        self.blame(producer, "EndTxn", outcome);
         Ok(Next::Replace)
     }
 
-    fn abort(&mut self, producer: &mut TransactionalProducer<'a>, begun: Duration) -> Result<Next, Over> {
+    fn abort(&mut self, producer: &mut TransactionalProducer<'a>) -> Result<Next, Over> {
+        self.close();
         let outcome = producer.end(false, true)?.outcome;
         if !matches!(outcome, Outcome::Done(_)) {
-            self.blame(producer, "EndTxn", outcome, begun);
+            self.blame(producer, "EndTxn", outcome);
             return Ok(Next::Replace);
         }
         self.stage.counts.aborted.fetch_add(1, Ordering::Relaxed);
@@ -274,9 +290,37 @@ impl<'a> TxnWorker<'a> {
         Ok(Next::Go)
     }
 
+    /// Now and then a transaction stays open until the broker was killed and has come back, once or twice, and its client
+    /// asks what the last stable offsets are.
+    fn outlast_kills(&mut self, producer: &mut TransactionalProducer<'a>) -> Result<(), Over> {
+        let stage = self.stage;
+        if self.timeout < LONG_TIMEOUT || !self.dice.one_in(30) {
+            return Ok(());
+        }
+        // A kill counts twice: when it is near, and when it is done.
+        let until = stage.ends() + 2 * self.dice.between(1, 3);
+        wait_until(OUTLAST_LIMIT, || (stage.is_calm() || stage.ends() >= until).then_some(()));
+        let began = stage.tick();
+        let stable = ends(&mut producer.link, &self.topic, true)?;
+        let ended = stage.tick();
+        let sighting = |(key, last_stable_offset)| Sighting { key, last_stable_offset, began, ended };
+        self.account.sightings.extend(stable.into_iter().enumerate().map(sighting));
+        Ok(())
+    }
+
+    /// Something is about to be done that may end the transaction. Of one that took as long as its timeout nobody knows how
+    /// long it was open.
+    fn close(&mut self) {
+        let took = self.stage.now().saturating_sub(self.begun);
+        let (until, open) = (self.stage.tick(), std::mem::take(&mut self.open));
+        if took + TIMEOUT_MARGIN < self.timeout {
+            self.account.open.extend(open.into_values().map(|open| Open { until, ..open }));
+        }
+    }
+
     /// Nobody else uses this id, so only a transaction that took too long may be refused.
-    fn blame(&self, producer: &TransactionalProducer<'a>, api: &str, outcome: Outcome, begun: Duration) {
-        let took = self.stage.now().saturating_sub(begun);
+    fn blame(&self, producer: &TransactionalProducer<'a>, api: &str, outcome: Outcome) {
+        let took = self.stage.now().saturating_sub(self.begun);
         if let Outcome::Refused(code) = outcome
             && took + TIMEOUT_MARGIN < self.timeout
         {
@@ -299,7 +343,7 @@ impl<'a> TxnWorker<'a> {
     }
 
     fn record(&mut self, op: Op, completion: Completion) {
-        self.ops.push(Op { ended: self.stage.tick(), completion, ..op });
+        self.account.ops.push(Op { ended: self.stage.tick(), completion, ..op });
     }
 
     fn items(&self, count: u64) -> Vec<Item> {
@@ -323,6 +367,10 @@ impl<'a> TxnWorker<'a> {
         let count = items.len().try_into().unwrap_or(0);
         if offset.is_some() {
             self.stage.acknowledged(count);
+        }
+        if let Outcome::Done(first_offset) = outcome {
+            let (since, until) = (self.stage.tick(), 0);
+            self.open.entry(key).or_insert(Open { key, first_offset, since, until });
         }
         let first = items.first().map_or(0, |item| item.value);
         op.steps.push(Step::Send { key, first, count, offset });
@@ -349,7 +397,7 @@ impl<'a> TxnWorker<'a> {
     }
 }
 
-fn polled_keys(step: &Step) -> Vec<crate::checker::Key> {
+fn polled_keys(step: &Step) -> Vec<Key> {
     match step {
         Step::Poll(records) => records.iter().map(|record| record.0).collect(),
         Step::Send { .. } => Vec::new(),
