@@ -7,6 +7,7 @@ use chronik_wire::batch::BatchHeader;
 use crate::cluster::Bounds;
 use crate::frames::Malformed;
 use crate::frames::fetch::{self, FetchFrom, FetchLimits};
+use crate::frames::skim::Seen;
 
 /// Where a partition is read.
 #[derive(Clone, Copy, Debug)]
@@ -14,6 +15,22 @@ struct Position {
     partition: i32,
     bounds: Bounds,
     next: i64,
+}
+
+impl Position {
+    /// Goes past a batch; whether it is a new one.
+    fn passes(&mut self, header: &BatchHeader, flaw: &mut impl FnMut(Flaw)) -> bool {
+        let base_offset = header.base_offset.get();
+        // A first batch may start before what was asked for.
+        if header.next_offset().get() <= self.next || self.next >= self.bounds.end {
+            return false;
+        }
+        if base_offset > self.next {
+            flaw(Flaw::Gap(base_offset.abs_diff(self.next)));
+        }
+        self.next = header.next_offset().get();
+        true
+    }
 }
 
 /// Some partitions that are asked for together, one request at a time.
@@ -87,20 +104,12 @@ impl Fetcher {
                 flaw(Flaw::Error(fetched.error));
                 return Ok(());
             }
-            let found = self.positions.iter_mut().find(|position| position.partition == fetched.partition);
-            let Some(position) = found else { return Err(Malformed) };
+            let position = self.position(fetched.partition)?;
             for found in fetch::batches(fetched.records) {
                 let (header, bytes) = found?;
-                let base_offset = header.base_offset.get();
-                // A first batch may start before what was asked for.
-                if header.next_offset().get() <= position.next || position.next >= position.bounds.end {
-                    continue;
+                if position.passes(&header, &mut flaw) {
+                    batch(position.partition, &header, bytes);
                 }
-                if base_offset > position.next {
-                    flaw(Flaw::Gap(base_offset.abs_diff(position.next)));
-                }
-                position.next = header.next_offset().get();
-                batch(position.partition, &header, bytes);
             }
             Ok(())
         })?;
@@ -111,8 +120,32 @@ impl Fetcher {
         Ok(())
     }
 
+    /// Takes what was seen of an answer that is read piece by piece: each new batch goes to `batch`, all that is wrong to
+    /// `flaw`. [`Fetcher::turn_back`] ends the answer.
+    pub(crate) fn see(
+        &mut self,
+        seen: Seen,
+        batch: impl FnOnce(&BatchHeader),
+        mut flaw: impl FnMut(Flaw),
+    ) -> Result<(), Malformed> {
+        match seen {
+            Seen::Error(code) => flaw(Flaw::Error(code)),
+            Seen::Batch(partition, header) => {
+                if self.position(partition)?.passes(&header, &mut flaw) {
+                    batch(&header);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Only what was asked for may be answered.
+    fn position(&mut self, partition: i32) -> Result<&mut Position, Malformed> {
+        self.positions.iter_mut().find(|position| position.partition == partition).ok_or(Malformed)
+    }
+
     /// Starts again, or leaves out, what was read to its end.
-    fn turn_back(&mut self) {
+    pub(crate) fn turn_back(&mut self) {
         if self.repeat {
             for position in &mut self.positions {
                 if position.next >= position.bounds.end {

@@ -10,12 +10,16 @@
 //! against `answered`. A frame is `Slot::head` with bodies cut in: the bodies are shared by all requests and are never
 //! copied before the socket.
 
+mod skim;
+
 use std::io::{self, ErrorKind, IoSlice, Read, Write};
 use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
 use std::time::Duration;
 
 use bytes::Bytes;
 
+use self::skim::Skimmed;
+pub(crate) use self::skim::Used;
 use super::Poller;
 use crate::error::BenchError;
 use crate::frames::Malformed;
@@ -77,6 +81,7 @@ pub(crate) struct Connection<T> {
     /// What of `input` has been read and not been used.
     start: usize,
     end: usize,
+    skimmed: Skimmed,
 }
 
 /// Bodies below this are copied into the frame.
@@ -108,6 +113,7 @@ impl<T: Default> Connection<T> {
             input: vec![0; input],
             start: 0,
             end: 0,
+            skimmed: Skimmed::default(),
         })
     }
 
@@ -283,12 +289,7 @@ impl<T: Default> Connection<T> {
             let length = self.checked_length(*prefix)?;
             let Some(frame) = rest.get(..length) else { return Ok(()) };
             let Some((id, body)) = frame.split_first_chunk() else { return Ok(()) };
-            let due = correlation_id(self.answered);
-            if self.answered >= self.written || i32::from_be_bytes(*id) != due {
-                return Err(
-                    self.unreadable(format!("answer {} while {due} was due", i32::from_be_bytes(*id)))
-                );
-            }
+            self.check_due(*id)?;
             let at = self.at(self.answered);
             if let Some(slot) = self.slots.get_mut(at)
                 && let Err(Malformed) = answer(slot, body)
@@ -299,6 +300,15 @@ impl<T: Default> Connection<T> {
             self.answered += 1;
             self.start += PREFIX + length;
         }
+    }
+
+    /// Answers come in the order of the requests.
+    fn check_due(&self, id: [u8; PREFIX]) -> Result<(), BenchError> {
+        let (id, due) = (i32::from_be_bytes(id), correlation_id(self.answered));
+        if self.answered >= self.written || id != due {
+            return Err(self.unreadable(format!("answer {id} while {due} was due")));
+        }
+        Ok(())
     }
 
     fn unreadable(&self, what: String) -> BenchError {

@@ -6,5 +6,5 @@
 mod connection;
 mod poller;
 
-pub(crate) use connection::{Connection, Slot, connect};
+pub(crate) use connection::{Connection, Slot, Used, connect};
 pub(crate) use poller::Poller;

@@ -86,25 +86,10 @@ pub(crate) fn read_answer<'a>(
     mut each: impl FnMut(Fetched<'a>) -> Result<(), Malformed>,
 ) -> Result<i16, Malformed> {
     let mut reader = Reader(answer);
-    reader.tags()?;
-    let _throttle_time_ms = reader.int32()?;
-    let error = reader.int16()?;
-    let _session_id = reader.int32()?;
-    for _ in 0..reader.compact()? {
-        let name = reader.compact()?;
-        reader.bytes(name)?;
-        for _ in 0..reader.compact()? {
-            let partition = reader.int32()?;
-            let error = reader.int16()?;
-            let _high_watermark = reader.int64()?;
-            let _last_stable_offset = reader.int64()?;
-            let _log_start_offset = reader.int64()?;
-            for _ in 0..reader.compact()? {
-                let _aborted = (reader.int64()?, reader.int64()?);
-                reader.tags()?;
-            }
-            let _preferred_read_replica = reader.int32()?;
-            let length = reader.compact()?;
+    let (error, topics) = read_head(&mut reader)?;
+    for _ in 0..topics {
+        for _ in 0..read_topic(&mut reader)? {
+            let PartitionHead { partition, error, length } = read_partition(&mut reader)?;
             let records = reader.bytes(length)?;
             reader.tags()?;
             each(Fetched { partition, error, records })?;
@@ -113,6 +98,46 @@ pub(crate) fn read_answer<'a>(
     }
     reader.tags()?;
     if reader.0.is_empty() { Ok(error) } else { Err(Malformed) }
+}
+
+/// The start of an answer: the error code of the whole, and how many topics follow.
+pub(super) fn read_head(reader: &mut Reader<'_>) -> Result<(i16, usize), Malformed> {
+    reader.tags()?;
+    let _throttle_time_ms = reader.int32()?;
+    let error = reader.int16()?;
+    let _session_id = reader.int32()?;
+    Ok((error, reader.compact()?))
+}
+
+/// The start of a topic: how many partitions follow.
+pub(super) fn read_topic(reader: &mut Reader<'_>) -> Result<usize, Malformed> {
+    let name = reader.compact()?;
+    reader.bytes(name)?;
+    reader.compact()
+}
+
+/// What stands in front of a partition's records.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct PartitionHead {
+    pub(super) partition: i32,
+    pub(super) error: i16,
+    /// Bytes of the records.
+    pub(super) length: usize,
+}
+
+/// The start of a partition, up to its records.
+pub(super) fn read_partition(reader: &mut Reader<'_>) -> Result<PartitionHead, Malformed> {
+    let partition = reader.int32()?;
+    let error = reader.int16()?;
+    let _high_watermark = reader.int64()?;
+    let _last_stable_offset = reader.int64()?;
+    let _log_start_offset = reader.int64()?;
+    for _ in 0..reader.compact()? {
+        let _aborted = (reader.int64()?, reader.int64()?);
+        reader.tags()?;
+    }
+    let _preferred_read_replica = reader.int32()?;
+    Ok(PartitionHead { partition, error, length: reader.compact()? })
 }
 
 /// Walks the headers of batches; what is cut off at the end is left out.

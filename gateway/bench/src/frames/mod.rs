@@ -7,6 +7,7 @@ pub(crate) mod fetch;
 pub(crate) mod metadata;
 pub(crate) mod produce;
 mod reader;
+pub(crate) mod skim;
 
 pub(crate) use reader::{Malformed, Reader};
 

@@ -1,4 +1,5 @@
-//! Consume: the topic from its start, several fetches at once, each for other partitions.
+//! Consume: the topic from its start, several fetches at once, each for other partitions. Records that are not verified are
+//! not copied out of the socket: only the headers of their batches are read.
 
 use std::collections::BTreeMap;
 
@@ -8,11 +9,12 @@ use chronik_wire::batch::BatchHeader;
 use super::{Load, drive, poller, spread};
 use crate::args::BenchArgs;
 use crate::cluster::{Bounds, Leader};
-use crate::engine::{Connection, Slot};
+use crate::engine::{Connection, Slot, Used};
 use crate::error::BenchError;
 use crate::fetcher::{Fetcher, Flaw};
 use crate::frames::Malformed;
 use crate::frames::fetch::FetchLimits;
+use crate::frames::skim::Skimmer;
 use crate::meter::{Meter, Phase};
 use crate::report::Verified;
 
@@ -21,6 +23,19 @@ use crate::report::Verified;
 struct Asked {
     fetcher: usize,
     sent_ns: u64,
+    skimmer: Skimmer,
+    /// What has been read of the answer.
+    read: Read,
+}
+
+/// What an answer held.
+#[derive(Clone, Copy, Debug, Default)]
+struct Read {
+    /// Of the answer itself.
+    size: usize,
+    records: u64,
+    /// Of the batches.
+    bytes: u64,
 }
 
 /// A connection and those that share it.
@@ -116,11 +131,23 @@ impl Run<'_> {
     fn serve(&mut self, lane: &mut Lane) -> Result<(), BenchError> {
         let Lane { connection, fetchers, idle } = lane;
         let mut refused = None;
-        connection.receive("Fetch", |slot, answer| {
-            let Some(fetcher) = fetchers.get_mut(slot.tag.fetcher) else { return Ok(()) };
-            idle.push(slot.tag.fetcher);
-            self.answer(fetcher, slot, answer, &mut refused)
-        })?;
+        if self.verified.is_some() {
+            connection.receive("Fetch", |slot, answer| {
+                let Some(fetcher) = fetchers.get_mut(slot.tag.fetcher) else { return Ok(()) };
+                idle.push(slot.tag.fetcher);
+                self.answer(fetcher, slot, answer, &mut refused)
+            })?;
+        } else {
+            connection.skim("Fetch", |slot, arrived, left| {
+                let Some(fetcher) = fetchers.get_mut(slot.tag.fetcher) else { return Err(Malformed) };
+                let used = skim(fetcher, slot, arrived, &mut refused)?;
+                if used.bytes + used.skip == left {
+                    idle.push(slot.tag.fetcher);
+                    self.skimmed(fetcher, slot, refused)?;
+                }
+                Ok(used)
+            })?;
+        }
         if let Some(code) = refused {
             return Err(self.refused(code));
         }
@@ -134,7 +161,7 @@ impl Run<'_> {
             let Some((slot, correlation_id)) = connection.free_slot() else { break };
             fetcher.put_request(&mut slot.head, correlation_id, self.topic, &self.limits);
             slot.finish();
-            slot.tag = Asked { fetcher: number, sent_ns: self.meter.now_ns() };
+            slot.tag = Asked { fetcher: number, sent_ns: self.meter.now_ns(), ..Asked::default() };
             connection.filled();
         }
         connection.flush(&[])
@@ -147,13 +174,10 @@ impl Run<'_> {
         answer: &[u8],
         refused: &mut Option<i16>,
     ) -> Result<(), Malformed> {
-        let now_ns = self.meter.now_ns();
         let verified = &mut self.verified;
-        let (mut records, mut bytes, mut gaps) = (0, 0, 0);
+        let (mut found, mut gaps) = (Read { size: answer.len(), ..Read::default() }, 0);
         let read = |_partition, header: &BatchHeader, batch: &[u8]| {
-            let count = u64::try_from(header.record_count).unwrap_or_default();
-            records += count;
-            bytes += batch.len() as u64;
+            let count = found.add(header);
             if let Some(verified) = verified {
                 verified.records += count;
                 if !checksum_is_right(header, batch) {
@@ -168,15 +192,35 @@ impl Run<'_> {
         if let Some(verified) = &mut self.verified {
             verified.missing += gaps;
         }
-        if let Some(code) = *refused {
+        self.count(slot, found, *refused);
+        Ok(())
+    }
+
+    /// Ends an answer that was skimmed.
+    fn skimmed(
+        &mut self,
+        fetcher: &mut Fetcher,
+        slot: &Slot<Asked>,
+        refused: Option<i16>,
+    ) -> Result<(), Malformed> {
+        if !slot.tag.skimmer.is_at_end() {
+            return Err(Malformed);
+        }
+        fetcher.turn_back();
+        self.count(slot, slot.tag.read, refused);
+        Ok(())
+    }
+
+    fn count(&mut self, slot: &Slot<Asked>, read: Read, refused: Option<i16>) {
+        let now_ns = self.meter.now_ns();
+        if let Some(code) = refused {
             self.meter.error(code);
         }
         // Only to end a run of a given number of records: they were not asked for one by one.
-        self.meter.allow(records);
-        self.meter.records(records, bytes);
-        self.meter.answered(slot.size + answer.len() + 8);
+        self.meter.allow(read.records);
+        self.meter.records(read.records, read.bytes);
+        self.meter.answered(slot.size + read.size + 8);
         self.meter.latency(slot.tag.sent_ns, now_ns);
-        Ok(())
     }
 
     fn refused(&self, code: i16) -> BenchError {
@@ -193,6 +237,45 @@ impl Run<'_> {
             detail: detail.to_owned(),
         }
     }
+}
+
+impl Read {
+    /// Counts a batch; gives its records.
+    fn add(&mut self, header: &BatchHeader) -> u64 {
+        let count = u64::try_from(header.record_count).unwrap_or_default();
+        self.records += count;
+        self.bytes += header.size_in_bytes() as u64;
+        count
+    }
+}
+
+/// Goes on in an answer with what has arrived.
+fn skim(
+    fetcher: &mut Fetcher,
+    slot: &mut Slot<Asked>,
+    arrived: &[u8],
+    refused: &mut Option<i16>,
+) -> Result<Used, Malformed> {
+    let Asked { skimmer, read, .. } = &mut slot.tag;
+    let mut records = Read::default();
+    let used = skimmer.read(arrived, |seen| {
+        let flaw = |flaw| {
+            if let Flaw::Error(code) = flaw {
+                *refused = Some(code);
+            }
+        };
+        fetcher.see(
+            seen,
+            |header| {
+                records.add(header);
+            },
+            flaw,
+        )
+    })?;
+    read.size += used.bytes + used.skip;
+    read.records += records.records;
+    read.bytes += records.bytes;
+    Ok(used)
 }
 
 /// Whether the bytes that the CRC covers are those it was computed over.
