@@ -18,9 +18,9 @@ use crate::control::Control;
 enum Data {
     /// 64 MiB, written last.
     Tail,
-    /// More than ours keeps in memory; the page cache may hold it.
+    /// More than ours keeps in memory, read round and round; the page cache may hold it.
     Old,
-    /// The same, with an empty page cache at the start of each run.
+    /// The same, read once at most in each run, which starts with an empty page cache.
     Cold,
 }
 
@@ -58,15 +58,17 @@ pub(crate) fn measure(contest: &mut Contest<'_>) -> Result<Table, BenchError> {
             "valid",
         ],
         notes: vec![format!(
-            "16 partitions. tail: 64 MiB, just written; old: {} GiB, read round and round; cold: the same, {}. \
-             Limit: the null broker that sends. Producers send 10,000 records of 1 KiB a second, and go before the \
-             consumer on the client's core; p50 and p99 of reads are those of fetches.",
+            "16 partitions. tail: 64 MiB, just written; old: {} GiB, read round and round; cold: each byte of them once, {}. \
+             Consumers read disjoint partitions, and of the records only the headers of batches; what both sides hold is \
+             verified {}. Limit: the null broker that sends. Producers send 10,000 records of 1 KiB a second, and go before \
+             the consumer on the client's core; p50 and p99 of reads are those of fetches.",
             contest.args.old_gib,
             if can_drop_caches() {
-                "with an empty page cache at first"
+                "from an empty page cache"
             } else {
                 "but the page cache cannot be emptied"
             },
+            if contest.args.unverified { "by nobody" } else { "before the rows, record by record" },
         )],
         ..Table::default()
     };
@@ -82,6 +84,10 @@ pub(crate) fn measure(contest: &mut Contest<'_>) -> Result<Table, BenchError> {
         contest.say(&format!("T2: writing {} GiB to {}", contest.args.old_gib, side.name));
         fill(contest, side, &topics[0], contest.args.old_gib << 20)?;
         fill(contest, side, &topics[1], TAIL_RECORDS)?;
+        if !contest.args.unverified {
+            check(contest, side, &topics[0], contest.args.old_gib << 20)?;
+            check(contest, side, &topics[1], TAIL_RECORDS)?;
+        }
     }
     for (data, name, consumers) in READS.iter().filter(|(_, name, _)| contest.args.wants(name)) {
         let topic = if *data == Data::Tail { &topics[1] } else { &topics[0] };
@@ -92,8 +98,9 @@ pub(crate) fn measure(contest: &mut Contest<'_>) -> Result<Table, BenchError> {
     for name in [ALONE, BESIDE].into_iter().filter(|name| contest.args.wants(name)) {
         let cold = (name == BESIDE).then_some(topics[0].as_str());
         let found = produce(contest, &ours, name, cold)?;
-        p99.push(P99.over(&found.counted()));
-        add(&mut table, name, &found);
+        p99.push(P99.over(&found.0.counted()));
+        add(&mut table, name, &found.0);
+        table.notes.extend(found.1);
     }
     if let [alone, beside] = p99.as_slice() {
         table.notes.push(rises(alone, beside));
@@ -115,6 +122,20 @@ fn fill(contest: &Contest<'_>, side: &Side, topic: &str, records: u64) -> Result
     )))
 }
 
+/// Reads a topic once and verifies every batch: the rows look at headers only.
+fn check(contest: &Contest<'_>, side: &Side, topic: &str, records: u64) -> Result<(), BenchError> {
+    let load = words(&format!("--mode consume --validate --duration 600 --warmup 0 --topic {topic}"));
+    let report = Generator::start(side, &load, contest.cores, &contest.dir)?.finish()?;
+    if report.is_clean() && report.records == records {
+        return Ok(());
+    }
+    let found = report.verified.unwrap_or_default();
+    Err(BenchError::Unsupported(format!(
+        "{} gave back {} of {records} records, {} missing and {} corrupt",
+        side.name, report.records, found.missing, found.corrupt
+    )))
+}
+
 fn read(
     contest: &mut Contest<'_>,
     ours: &Side,
@@ -123,12 +144,13 @@ fn read(
     topic: &str,
     consumers: u32,
 ) -> Result<Pairs, BenchError> {
-    let mut load = words(&format!("--mode consume --repeat --connections {consumers}"));
+    let mut load = words(&format!("--mode consume --connections {consumers}"));
     load.extend(words(&format!("--concurrency {consumers} --topic {topic}")));
     if data == Data::Cold {
-        // What is read during a warm-up is not cold any more.
+        // Whatever is read a second time, be it after a warm-up, is not cold any more: a run ends with the data.
         load.extend(words(&format!("--duration {} --warmup 0", contest.args.seconds)));
     } else {
+        load.push("--repeat".to_owned());
         load.extend(timing(contest));
     }
     measure_pairs(contest, name, ours, Limit::Send, &mut |contest, side| {
@@ -139,24 +161,26 @@ fn read(
     })
 }
 
-/// Latency of a steady producer; with `cold`, while a consumer reads that topic from its start.
+/// Latency of a steady producer; with `cold`, while a consumer reads that topic once from its start. Notes where that ended
+/// too early.
 fn produce(
     contest: &mut Contest<'_>,
     ours: &Side,
     name: &str,
     cold: Option<&str>,
-) -> Result<Pairs, BenchError> {
+) -> Result<(Pairs, Option<String>), BenchError> {
     let mut load =
         words("--mode produce --create-topic --delete-topic-after --partitions 16 --record-size 1024");
     load.extend(words("--rate-limit 10000 --connections 1"));
     load.extend(timing(contest));
     let seconds = contest.args.seconds + contest.args.warmup + 1.0;
-    measure_pairs(contest, name, ours, Limit::Ping, &mut |contest, side| {
+    let mut shortest = seconds;
+    let found = measure_pairs(contest, name, ours, Limit::Ping, &mut |contest, side| {
         let consumer = match cold {
             None => None,
             Some(topic) => {
                 drop_caches();
-                let mut read = words("--mode consume --repeat --connections 1 --concurrency 1 --warmup 0");
+                let mut read = words("--mode consume --connections 1 --concurrency 1 --warmup 0");
                 read.extend(words(&format!("--duration {seconds} --topic {topic}")));
                 Some(Generator::start(side, &read, contest.cores, &contest.dir)?.give_way()?)
             }
@@ -165,8 +189,16 @@ fn produce(
         load.extend(["--topic".to_owned(), contest.topic()]);
         let report = Generator::start(side, &load, contest.cores, &contest.dir)?.finish()?;
         let companion = consumer.map(Generator::finish).transpose()?;
+        if let Some(companion) = &companion {
+            shortest = shortest.min(companion.seconds);
+        }
         Ok(Run { report, companions_seconds: companion.map_or(0.0, |run| run.client_cpu_seconds) })
-    })
+    })?;
+    // The producer's window begins and ends within the consumer's, by about half a second.
+    let note = (shortest < seconds - 0.5).then(|| {
+        format!("{name}: the consumer had read all after {shortest:.1} s of {seconds:.1}; more data (--old-gib) is needed.")
+    });
+    Ok((found, note))
 }
 
 fn add(table: &mut Table, name: &str, found: &Pairs) {
