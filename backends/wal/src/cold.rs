@@ -13,9 +13,9 @@ use crate::reader::{Workers, closed};
 use crate::segments::Segment;
 use crate::windows::{Loading, Source, WINDOW_BYTES, window_of};
 
-/// Windows that one call of [`expect`] may have read, and how much of what windows may hold, so that readers do not push
-/// out what the others are about to use.
-const MOST_EXPECTED: usize = 8;
+/// Windows that one call of [`expect`] may have read, about as many as a reader of sixteen partitions gets with one answer,
+/// and how much of what windows may hold, so that readers do not push out what the others are about to use.
+const MOST_EXPECTED: usize = 16;
 const EXPECTED_SHARE: u64 = 4;
 
 /// Reads a span.
@@ -30,22 +30,19 @@ pub(crate) async fn read(log: &Arc<Log>, workers: &Workers, data: DataRef) -> Re
 
 /// Has the windows read of which these spans, which will be read soon, are a good part.
 pub(crate) fn expect(log: &Arc<Log>, workers: &Workers, spans: &[DataRef]) {
-    let mut wanted: Vec<(Range<u64>, u64)> = Vec::new();
-    for data in spans.iter().filter(|data| log.cache.get(data.at.get(), data.len).is_none()) {
-        for Part { window, wanted: part } in parts(log, *data).into_iter().flatten() {
-            let len = part.end - part.start;
-            match wanted.last_mut() {
-                Some((last, sum)) if *last == window => *sum += len,
-                _ => wanted.push((window, len)),
-            }
-        }
-    }
     let most = usize::try_from(log.windows.limit() / WINDOW_BYTES / EXPECTED_SHARE).unwrap_or(usize::MAX);
-    for (window, len) in wanted.into_iter().take(MOST_EXPECTED.min(most)) {
-        if let Some(loading) = log.windows.expect(window, len) {
+    let most = MOST_EXPECTED.min(most);
+    let mut begun = 0;
+    for data in spans.iter().filter(|data| log.cache.get(data.at.get(), data.len).is_none()) {
+        for Part { window, wanted } in parts(log, *data).into_iter().flatten() {
+            if begun == most {
+                return;
+            }
+            let Some(loading) = log.windows.expect(window, wanted) else { continue };
             let log = Arc::clone(log);
             // When all are busy it is read when it is asked for.
             workers.try_run(move || read_window(&log, loading));
+            begun += 1;
         }
     }
 }
@@ -55,7 +52,7 @@ async fn through_windows(log: &Arc<Log>, workers: &Workers, data: DataRef) -> Op
     let mut bytes: Option<Bytes> = None;
     for Part { window, wanted: part } in parts(log, data)? {
         let start = window.start;
-        let content = ask(log, workers, window, part.end - part.start).await?;
+        let content = ask(log, workers, window, part.clone()).await?;
         let from = usize::try_from(part.start - start).ok()?;
         let to = usize::try_from(part.end - start).ok()?;
         let piece = (to <= content.len()).then(|| content.slice(from..to))?;
@@ -68,9 +65,9 @@ async fn through_windows(log: &Arc<Log>, workers: &Workers, data: DataRef) -> Op
     bytes
 }
 
-/// The content of a window of which `len` bytes are wanted.
-async fn ask(log: &Arc<Log>, workers: &Workers, window: Range<u64>, len: u64) -> Option<Bytes> {
-    let mut content = match log.windows.ask(window, len) {
+/// The content of a window of which a part is wanted.
+async fn ask(log: &Arc<Log>, workers: &Workers, window: Range<u64>, part: Range<u64>) -> Option<Bytes> {
+    let mut content = match log.windows.ask(window, part) {
         Source::Held(content) => content,
         Source::Alone => return None,
         Source::Read(loading) => {
