@@ -23,13 +23,14 @@ pub(crate) struct Workers {
 impl Workers {
     pub(crate) fn start(count: usize) -> io::Result<Self> {
         let (jobs, next) = mpsc::channel::<Job>(QUEUED_JOBS);
-        let next = Arc::new(Mutex::new(next));
+        // This lock does not spin: on a busy core, giving up the processor to spin on can take longer than a read.
+        let next = Arc::new(tokio::sync::Mutex::new(next));
         let thread = |number| {
             let next = Arc::clone(&next);
             let run = move || {
                 loop {
                     // One waits for a job, the others for their turn to wait.
-                    let job = next.lock().blocking_recv();
+                    let job = next.blocking_lock().blocking_recv();
                     let Some(job) = job else { return };
                     job();
                 }
