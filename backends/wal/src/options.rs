@@ -58,7 +58,7 @@ impl WalOptions {
             writes_in_flight: 4,
             cache_bytes: 256 << 20,
             queue_bytes: 128 << 20,
-            read_threads: 2,
+            read_threads: 4,
             direct_io: true,
             clock,
             entropy,
