@@ -72,6 +72,10 @@ pub(crate) enum Persist {
     Later,
 }
 
+/// Writes up to this length go through the page cache when they need not be durable yet. Beyond, copying them and having
+/// the system write them back costs more than a direct write.
+pub(crate) const MOST_CACHED: usize = 64 << 10;
+
 /// Whether the system said that there is no space.
 pub(crate) fn is_full(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)

@@ -16,7 +16,7 @@ use std::sync::{Arc, OnceLock};
 use rustix::fs::{FallocateFlags, FlockOperation, OFlags, RenameFlags, SeekFrom};
 use rustix::io::{Errno, ReadWriteFlags};
 
-use super::{Access, Disk, DiskFile, Persist};
+use super::{Access, Disk, DiskFile, MOST_CACHED, Persist};
 use crate::OpenError;
 
 /// A directory.
@@ -215,10 +215,6 @@ impl RealFile {
         OpenOptions::new().write(true).open(path).ok()
     }
 }
-
-/// Writes up to this length go through the page cache when they need not be durable yet. Beyond, copying them and having
-/// the system write them back costs more than a direct write.
-const MOST_CACHED: usize = 64 << 10;
 
 impl DiskFile for RealFile {
     fn len(&self) -> io::Result<u64> {

@@ -11,7 +11,8 @@ use parking_lot::{Condvar, Mutex};
 
 use super::build::{Builder, Target};
 use super::{Log, Phase};
-use crate::disk::{Persist, is_full};
+use crate::Durability;
+use crate::disk::{MOST_CACHED, Persist, is_full};
 use crate::segments::Created;
 
 /// How far the pages of a segment have been written, by whomever.
@@ -117,8 +118,11 @@ impl Log {
     /// The segment whose zeros run short, and up to where it should have some.
     fn to_zero(&self, builder: &Builder) -> Option<(Target, u64)> {
         let active = builder.active.as_ref()?;
-        // For large blocks the metadata matters less than the bandwidth that zeros would take from them.
-        if active.block_bytes > LARGE_BLOCK {
+        // For large blocks the metadata matters less than the bandwidth that zeros would take from them. Small ones that go
+        // through the page cache have nothing of zeros, and would wait for them: both need the file for themselves.
+        let is_cached =
+            self.settings.durability == Durability::Os && active.block_bytes <= MOST_CACHED as u64;
+        if active.block_bytes > LARGE_BLOCK || is_cached {
             return None;
         }
         let short = |target: &Target, at: u64| {

@@ -13,7 +13,7 @@ use parking_lot::{Condvar, Mutex};
 use super::life::{Life, settings};
 use super::{options, pattern};
 use crate::disk::Disk;
-use crate::disk::sim::SimDisk;
+use crate::disk::sim::{Event, SimDisk};
 use crate::{Durability, WalBackend};
 
 fn append(token: u64, data: usize) -> Append {
@@ -50,6 +50,25 @@ fn a_second_write_waits_until_it_is_worth_it() {
     assert_eq!(life.log.take().expect("a second write").commits.len(), 2);
     life.log.append(append(3, 20_000)).expect("append");
     assert!(life.log.take().is_none(), "two are under way");
+}
+
+#[test]
+fn zeros_go_ahead_of_blocks_that_have_to_reach_the_disk() {
+    let zeros = |durability| {
+        let disk = SimDisk::new();
+        let life = Life::begin(&disk, durability).expect("open");
+        life.log.append(append(0, 100)).expect("append");
+        let group = life.log.take().expect("a group");
+        life.log.complete(group, Ok(()));
+        (0..3).for_each(|_| life.log.do_housework());
+        let is_zeros = |event: &Event| match event {
+            Event::Write { bytes, .. } => bytes.iter().all(|byte| *byte == 0),
+            _ => false,
+        };
+        disk.record().iter().filter(|event| is_zeros(event)).count()
+    };
+    assert!(zeros(Durability::Fsync) > 0);
+    assert_eq!(zeros(Durability::Os), 0, "a small block has nothing of them in the page cache");
 }
 
 #[test]
