@@ -6,6 +6,7 @@ use std::task::Poll;
 use bytes::Bytes;
 use chronik_backend::{BoxFuture, DataRef};
 use chronik_wire::batch::RecordBatch;
+use tokio::task::yield_now;
 
 use super::ReadError;
 use crate::Broker;
@@ -13,6 +14,9 @@ use crate::index::BatchEntry;
 
 /// How many reads are under way for one reader.
 const READS_IN_FLIGHT: usize = 16;
+
+/// Bytes whose checksums are verified before others have their turn, as many as a connection sends before that.
+const TURN: usize = 256 * 1024;
 
 impl Broker {
     /// The bytes of the first of these batches, which lie in one segment of the journal: as many as one round of reads
@@ -22,12 +26,20 @@ impl Broker {
         let entries = entries.get(..READS_IN_FLIGHT).unwrap_or(entries);
         let reads = entries.iter().map(|entry| self.backend.read(entry.data())).collect();
         let mut batches = Vec::with_capacity(entries.len());
+        let mut since_turn = 0;
         for (entry, read) in entries.iter().zip(together(reads).await) {
             self.core.metrics.cold_batches.inc();
             let offset = entry.base_offset;
             let read = read.map_err(|source| ReadError::Storage { offset, source });
             match read.and_then(|bytes| self.verified(entry, bytes)) {
-                Ok(batch) => batches.push(batch),
+                Ok(batch) => {
+                    since_turn += batch.len();
+                    batches.push(batch);
+                    if since_turn >= TURN {
+                        since_turn = 0;
+                        yield_now().await;
+                    }
+                }
                 Err(error) if batches.is_empty() => return Err(error),
                 Err(_) => break,
             }

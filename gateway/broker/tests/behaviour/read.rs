@@ -1,5 +1,7 @@
 //! Reading: from every offset, within limits, from memory and from the medium.
 
+use std::future::{Future, poll_fn};
+use std::pin::pin;
 use std::sync::Arc;
 
 use chronik_backend::{Position, StorageBackend};
@@ -119,6 +121,32 @@ async fn damage_on_the_medium_is_found_and_stays_where_it_is() {
     }
     // Base offset and leader epoch are written anew for every reader; damage there does no harm.
     assert_eq!(damaging, len - 12);
+}
+
+#[tokio::test]
+async fn others_have_their_turn_while_much_is_read_from_the_medium() {
+    let rig = Rig::new().await;
+    rig.topic("t", 1).await;
+    let value = vec![b'x'; 100_000];
+    let record = NewRecord { timestamp: NOW, value: Some(&value), ..NewRecord::default() };
+    let large = BatchBuilder::new().record(&record).build().unwrap();
+    for _ in 0..40 {
+        rig.produce(&rig.partition("t", 0), large.clone()).await.unwrap();
+    }
+    let cold = Arc::new(Cold::over(Arc::new(rig.faults.restart())));
+    let backend: Arc<dyn StorageBackend> = Arc::clone(&cold) as _;
+    let broker = open(&rig.settings, &rig.clock, &backend).await.unwrap();
+    let partition = Arc::clone(&broker.topic("t").unwrap().partitions()[0]);
+    let request = ReadRequest { max_bytes: 100 * large.len(), ..read_from(0) };
+    let mut read = pin!(broker.read(&partition, request));
+    let mut turns = 0;
+    let records = poll_fn(|cx| {
+        turns += 1;
+        read.as_mut().poll(cx)
+    });
+    assert_eq!(records.await.unwrap().batches, 40);
+    // The medium answers at once here, and every turn is given up.
+    assert!(turns > 40 * large.len() / (512 << 10), "{turns}");
 }
 
 #[tokio::test]
