@@ -152,19 +152,23 @@ impl Stage {
     }
 
     /// Asks again and again until there is something to return. A broker that says "later" for a minute is a problem,
-    /// and ends the run.
+    /// and ends the run. With each end of the broker the minute begins anew: so do the sessions of members that have
+    /// crashed, for which others wait.
     pub(crate) fn patiently<T>(
         &self,
         what: &str,
         mut ask: impl FnMut() -> Result<Option<T>, Over>,
     ) -> Result<T, Over> {
-        let begun = self.now();
+        let (mut begun, mut ends) = (self.now(), self.ends());
         loop {
             if let Some(answer) = ask()? {
                 return Ok(answer);
             }
             if self.is_over() {
                 return Err(Over);
+            }
+            if self.ends() != ends {
+                (begun, ends) = (self.now(), self.ends());
             }
             if self.now().saturating_sub(begun) > PATIENCE {
                 self.problem(format!("{what}: refused as too early for {} s", PATIENCE.as_secs()));
