@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use chronik_types::ErrorCode;
 
-use super::{Gust, Seat, completion, sit_out};
+use super::{Gust, Seat, sit_out};
 use crate::client::{ClassicMember, Committer, Link, Standing};
 use crate::stage::Over;
 use crate::workloads::dice::Dice;
@@ -113,19 +113,8 @@ impl<'a> Seat<'a> {
             if let Some(refused) = consumption.locate(link, Committer::Anyone)? {
                 self.stage.problem(format!("{}: OffsetFetch: {refused:?}", link.who));
             }
-            let Some((mut op, _)) = consumption.poll(link)? else {
-                self.commit_rest(link, &member.standing, consumption)?;
-                continue;
-            };
-            let answer = if commits_always || dice.one_in(4) {
-                consumption.commit(link, &member.standing)?
-            } else {
-                Some(ErrorCode::None)
-            };
-            op.completion = completion(answer);
-            op.ended = self.stage.tick();
-            consumption.log.ops.push(op);
-            if let Some(refused) = answer.filter(|code| *code != ErrorCode::None && !code.is_retriable()) {
+            let commits = commits_always || dice.one_in(4);
+            if let Some(refused) = self.read(link, &member.standing, consumption, commits)? {
                 member.refused(link, "OffsetCommit", refused);
                 consumption.own(&member.assigned, member.standing.generation);
                 return Ok(Next::Rejoin);
@@ -141,9 +130,7 @@ impl<'a> Seat<'a> {
         member: &mut ClassicMember,
         consumption: &mut Consumption<'a>,
     ) -> Result<bool, Over> {
-        let gust =
-            if self.is_over() { Some(Gust::Leave) } else { self.whims.next(self.stage, self.number, dice) };
-        match gust {
+        match self.gust(dice) {
             Some(Gust::Leave) => {
                 consumption.own(&BTreeSet::new(), 0);
                 member.leave(link)?;

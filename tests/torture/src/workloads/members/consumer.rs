@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use chronik_types::ErrorCode;
 
-use super::{Gust, Seat, completion, sit_out};
+use super::{Gust, Seat, sit_out};
 use crate::checker::Key;
 use crate::client::{Beat, Committer, ConsumerMember, Link};
 use crate::stage::Over;
@@ -47,9 +47,7 @@ impl<'a> Seat<'a> {
         member: &mut ConsumerMember,
         consumption: &mut Consumption<'a>,
     ) -> Result<bool, Over> {
-        let gust =
-            if self.is_over() { Some(Gust::Leave) } else { self.whims.next(self.stage, self.number, dice) };
-        match gust {
+        match self.gust(dice) {
             Some(Gust::Leave) => {
                 consumption.own(&BTreeSet::new(), 0);
                 member.leave(link, self.is_over() || dice.one_in(2))?;
@@ -122,15 +120,8 @@ impl<'a> Seat<'a> {
             self.refused(link, member, consumption, "OffsetFetch", refused);
             return Ok(());
         }
-        let Some((mut op, _)) = consumption.poll(link)? else {
-            return self.commit_rest(link, &member.standing, consumption);
-        };
-        let answer =
-            if dice.one_in(2) { consumption.commit(link, &member.standing)? } else { Some(ErrorCode::None) };
-        op.completion = completion(answer);
-        op.ended = self.stage.tick();
-        consumption.log.ops.push(op);
-        if let Some(refused) = answer.filter(|code| *code != ErrorCode::None && !code.is_retriable()) {
+        let commits = dice.one_in(2);
+        if let Some(refused) = self.read(link, &member.standing, consumption, commits)? {
             self.refused(link, member, consumption, "OffsetCommit", refused);
         }
         Ok(())

@@ -18,7 +18,7 @@ use super::dice::Dice;
 use super::group_log::Consumption;
 use crate::checker::Key;
 use crate::client::{Committed, Coordinated, Link, Standing, Terms, Topic, commit_offsets, find_coordinator};
-use crate::history::Completion;
+use crate::history::{Completion, Op};
 use crate::stage::{Over, Stage};
 
 /// Bytes of one partition in one poll.
@@ -71,18 +71,35 @@ impl<'a> Seat<'a> {
         Ok(link)
     }
 
-    /// Once clients are to come to rest, nothing stays uncommitted. What comes of it is in the log, and the next heartbeat
-    /// tells of a membership that is over.
-    fn commit_rest(
+    /// What happens to the member now besides reading.
+    fn gust(&self, dice: &Dice) -> Option<Gust> {
+        if self.is_over() { Some(Gust::Leave) } else { self.whims.next(self.stage, self.number, dice) }
+    }
+
+    /// Reads once, and commits what was read if `commits`, or if clients are to come to rest: then nothing stays uncommitted.
+    /// `Some` is a refusal of the commit for good.
+    fn read(
         &self,
         link: &mut Link<'a>,
         standing: &Standing,
         consumption: &mut Consumption<'a>,
-    ) -> Result<(), Over> {
-        if self.stage.is_calm() {
-            consumption.commit(link, standing)?;
+        commits: bool,
+    ) -> Result<Option<ErrorCode>, Over> {
+        let read = consumption.poll(link)?;
+        let answer = if self.stage.is_calm() || (commits && read.is_some()) {
+            consumption.commit(link, standing)?
+        } else {
+            Some(ErrorCode::None)
+        };
+        if let Some((op, _)) = read {
+            let completion = match answer {
+                Some(ErrorCode::None) => Completion::Ok,
+                Some(_) => Completion::Fail,
+                None => Completion::Info,
+            };
+            consumption.log.ops.push(Op { completion, ended: self.stage.tick(), ..op });
         }
-        Ok(())
+        Ok(answer.filter(|code| *code != ErrorCode::None && !code.is_retriable()))
     }
 
     /// Commits in the name of who the member was, in partitions that others may have read on in since.
@@ -128,12 +145,4 @@ fn sit_out(stage: &Stage, time: Duration, mut step: impl FnMut() -> Result<(), O
         pause(STALLED_BEAT);
     }
     Ok(())
-}
-
-fn completion(answer: Option<ErrorCode>) -> Completion {
-    match answer {
-        Some(ErrorCode::None) => Completion::Ok,
-        Some(_) => Completion::Fail,
-        None => Completion::Info,
-    }
 }
