@@ -11,7 +11,6 @@ use parking_lot::{Condvar, Mutex};
 
 use super::build::{Builder, Target};
 use super::{Log, Phase};
-use crate::Durability;
 use crate::disk::{MOST_CACHED, Persist, is_full};
 use crate::segments::Created;
 
@@ -120,8 +119,7 @@ impl Log {
         let active = builder.active.as_ref()?;
         // For large blocks the metadata matters less than the bandwidth that zeros would take from them. Small ones that go
         // through the page cache have nothing of zeros, and would wait for them: both need the file for themselves.
-        let is_cached =
-            self.settings.durability == Durability::Os && active.block_bytes <= MOST_CACHED as u64;
+        let is_cached = self.persist() == Persist::Later && active.block_bytes <= MOST_CACHED as u64;
         if active.block_bytes > LARGE_BLOCK || is_cached {
             return None;
         }
