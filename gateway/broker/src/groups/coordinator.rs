@@ -189,18 +189,10 @@ impl Broker {
         };
         if moved {
             tracing::warn!(group = %id, "somebody else has changed the group; its members have to join again");
-            self.groups.forget(id, shard, &self.why_moved(id));
+            self.groups.forget(id, shard, &self.why_gone(id, CoordinatorError::NotCoordinator));
         } else if hosted.group.is_idle() {
             self.groups.forget(id, shard, &CoordinatorError::NotCoordinator);
         }
-    }
-
-    /// What members are told whose group was changed by somebody else.
-    fn why_moved(&self, id: &GroupId) -> CoordinatorError {
-        if self.hosts_consumers(id) {
-            return CoordinatorError::RebalanceInProgress;
-        }
-        CoordinatorError::NotCoordinator
     }
 
     fn group_from_state(&self, id: &GroupId, absent: Absent) -> Option<ClassicGroup> {
@@ -264,10 +256,8 @@ impl Broker {
         done: oneshot::Sender<Result<(), CoordinatorError>>,
     ) {
         let result = match reply.await {
-            Ok(Ok(Outcome::ClassicGroupStored(Err(GroupError::RevisionMoved))))
-                if self.hosts_consumers(&id) =>
-            {
-                Err(CoordinatorError::RebalanceInProgress)
+            Ok(Ok(Outcome::ClassicGroupStored(Err(moved @ GroupError::RevisionMoved)))) => {
+                Err(self.why_gone(&id, moved))
             }
             Ok(Ok(Outcome::ClassicGroupStored(result))) => result.map_err(CoordinatorError::from),
             Ok(Err(error)) => Err(error.into()),

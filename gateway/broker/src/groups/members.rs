@@ -69,15 +69,16 @@ impl Broker {
                 Err(JoinRefusal::anonymous(CoordinatorError::GroupFull))
             }
         });
-        joined.map_or_else(|| Err(JoinRefusal::of(&member_id, self.why_absent(&id))), |(joined, _)| joined)
+        joined.map_or_else(
+            || Err(JoinRefusal::of(&member_id, self.why_gone(&id, GroupError::UnknownMember))),
+            |(joined, _)| joined,
+        )
     }
 
-    /// Why a group has no classic members: there are none, or it has just become a consumer group, which they have to join.
-    fn why_absent(&self, id: &GroupId) -> CoordinatorError {
-        if self.hosts_consumers(id) {
-            return CoordinatorError::RebalanceInProgress;
-        }
-        GroupError::UnknownMember.into()
+    /// What classic members of a group are told that is not there any more: when it has become a consumer group they have to
+    /// join that one, else `otherwise`.
+    pub(super) fn why_gone(&self, id: &GroupId, otherwise: impl Into<CoordinatorError>) -> CoordinatorError {
+        if self.hosts_consumers(id) { CoordinatorError::RebalanceInProgress } else { otherwise.into() }
     }
 
     /// Whether that many members and bytes more may come, over all groups of both protocols.
@@ -124,7 +125,7 @@ impl Broker {
                 let _ = waiter.send(Err(CoordinatorError::GroupFull));
             }
         })
-        .ok_or_else(|| self.why_absent(&id))?;
+        .ok_or_else(|| self.why_gone(&id, GroupError::UnknownMember))?;
         // Nobody answers when the member was taken out, or another coordinator has taken over.
         answer.await.unwrap_or(Err(CoordinatorError::NotCoordinator))
     }
@@ -145,7 +146,7 @@ impl Broker {
         }
         let beat =
             self.in_group(group_id, Absent::Leave, |group, step| group.heartbeat(who, generation, step.now));
-        beat.map_or_else(|| Err(self.why_absent(group_id)), |(result, _)| result)
+        beat.map_or_else(|| Err(self.why_gone(group_id, GroupError::UnknownMember)), |(result, _)| result)
     }
 
     /// Lets members go, and waits until it is stored if they were the last. One result for each.

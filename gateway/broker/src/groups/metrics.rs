@@ -98,7 +98,9 @@ impl GroupMetrics {
             (_, Outcome::ConsumerMembersRemoved(Ok(results))) => {
                 self.count_epoch(results.iter().any(Result::is_ok));
             }
-            (_, outcome) if is_fenced(outcome) => self.count_fenced(),
+            (_, outcome) if is_fenced(outcome) => {
+                self.fenced_producers.inc();
+            }
             _ => {}
         }
     }
@@ -119,7 +121,7 @@ impl GroupMetrics {
             rejection,
             Rejection::Transaction(TransactionError::Fenced { .. }) | Rejection::InvalidProducerEpoch { .. }
         ) {
-            self.count_fenced();
+            self.fenced_producers.inc();
         }
     }
 
@@ -132,10 +134,6 @@ impl GroupMetrics {
         if moved {
             self.rebalances.consumer.inc();
         }
-    }
-
-    fn count_fenced(&self) {
-        self.fenced_producers.inc();
     }
 }
 

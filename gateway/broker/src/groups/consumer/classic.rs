@@ -55,8 +55,7 @@ impl Broker {
             client_host: request.client_host.clone(),
         };
         self.state(|state| state.check_join_consumer_group(&join)).map_err(|error| refuse(error.into()))?;
-        let growth = self.state(|state| join.growth(consumers_of(state, &request.group_id)));
-        self.check_room(&request.group_id, &member_id, growth).map_err(refuse)?;
+        self.check_room(&request.group_id, &member_id, |group| join.growth(group)).map_err(refuse)?;
         if is_new && request.requires_known_member_id && request.instance_id.is_none() {
             return Err(JoinRefusal::of(&member_id, CoordinatorError::MemberIdRequired));
         }

@@ -124,8 +124,7 @@ impl Broker {
         let ends = self.core.clock.monotonic().saturating_add(session_timeout);
         self.consumers.sessions.extend(&group_id, &member_id, ends);
         let joins = heartbeat.epoch == MemberEpoch::JOIN;
-        let growth = self.state(|state| heartbeat.growth(consumers_of(state, &group_id)));
-        self.check_room(&group_id, &member_id, growth)?;
+        self.check_room(&group_id, &member_id, |group| heartbeat.growth(group))?;
         if joins && self.groups.contains(&group_id) {
             self.in_group(&group_id, Absent::Leave, |group, step| group.store_for_upgrade(step));
         }
@@ -141,21 +140,21 @@ impl Broker {
         Ok(answer)
     }
 
-    /// Whether a member may come, with one more group if need be, or grow by that many bytes. Counts are those of a
-    /// moment.
+    /// Whether a member may come, with one more group if need be, and the group `grow` by so many bytes. Counts are those
+    /// of a moment.
     pub(super) fn check_room(
         &self,
         group_id: &GroupId,
         member_id: &MemberId,
-        bytes: usize,
+        grow: impl FnOnce(Option<&ConsumerGroup>) -> usize,
     ) -> Result<(), CoordinatorError> {
         let settings = self.settings();
         let max_groups = usize::try_from(settings.groups.max_groups).unwrap_or(usize::MAX);
-        let (exists, is_known, groups) = self.state(|state| {
+        let (exists, is_known, groups, bytes) = self.state(|state| {
             let group = state.group(group_id.as_str());
             let consumer = group.and_then(|group| group.consumer());
             let is_known = consumer.is_some_and(|group| group.members().contains_key(member_id));
-            (group.is_some(), is_known, state.group_count())
+            (group.is_some(), is_known, state.group_count(), grow(consumer))
         });
         let more = Weight { members: usize::from(!is_known), bytes };
         if (!exists && groups >= max_groups) || !self.has_room(&settings.groups, more) {
@@ -208,14 +207,13 @@ impl Broker {
         heartbeat: &ConsumerGroupHeartbeat,
         generation: u64,
     ) -> Result<(Vec<RegexMatches>, bool), ConsumerGroupError> {
-        let group_id = heartbeat.group_id.as_str();
+        let group_id = &heartbeat.group_id;
         let asked = heartbeat.subscribed_regex.as_deref().filter(|regex| !regex.is_empty());
         if let Some(regex) = asked {
             self.consumers.regexes.check(regex)?;
         }
         let mut wanted = self.state(|state| {
-            let group = state.group(group_id).and_then(|group| group.consumer());
-            group.map(ConsumerGroup::subscribed_regexes).unwrap_or_default()
+            consumers_of(state, group_id).map(ConsumerGroup::subscribed_regexes).unwrap_or_default()
         });
         wanted.extend(asked.map(Into::into));
         let mut found = Vec::with_capacity(wanted.len());
@@ -232,7 +230,7 @@ impl Broker {
         }
         let now = self.core.clock.now();
         Ok(self.state(|state| {
-            let group = state.group(group_id).and_then(|group| group.consumer());
+            let group = consumers_of(state, group_id);
             let known = |regex: &str| group.and_then(|group| group.regexes().get(regex));
             let mut rests = false;
             let mut news = Vec::new();
