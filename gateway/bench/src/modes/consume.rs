@@ -177,11 +177,11 @@ impl Run<'_> {
         let verified = &mut self.verified;
         let (mut found, mut gaps) = (Read { size: answer.len(), ..Read::default() }, 0);
         let read = |_partition, header: &BatchHeader, batch: &[u8]| {
-            let count = found.add(header);
+            found.add(header);
             if let Some(verified) = verified {
-                verified.records += count;
+                verified.records += records_of(header);
                 if !checksum_is_right(header, batch) {
-                    verified.corrupt += count;
+                    verified.corrupt += records_of(header);
                 }
             }
         };
@@ -240,13 +240,15 @@ impl Run<'_> {
 }
 
 impl Read {
-    /// Counts a batch; gives its records.
-    fn add(&mut self, header: &BatchHeader) -> u64 {
-        let count = u64::try_from(header.record_count).unwrap_or_default();
-        self.records += count;
+    /// Counts a batch.
+    fn add(&mut self, header: &BatchHeader) {
+        self.records += records_of(header);
         self.bytes += header.size_in_bytes() as u64;
-        count
     }
+}
+
+fn records_of(header: &BatchHeader) -> u64 {
+    u64::try_from(header.record_count).unwrap_or_default()
 }
 
 /// Goes on in an answer with what has arrived.
@@ -257,24 +259,15 @@ fn skim(
     refused: &mut Option<i16>,
 ) -> Result<Used, Malformed> {
     let Asked { skimmer, read, .. } = &mut slot.tag;
-    let mut records = Read::default();
     let used = skimmer.read(arrived, |seen| {
         let flaw = |flaw| {
             if let Flaw::Error(code) = flaw {
                 *refused = Some(code);
             }
         };
-        fetcher.see(
-            seen,
-            |header| {
-                records.add(header);
-            },
-            flaw,
-        )
+        fetcher.see(seen, |header| read.add(header), flaw)
     })?;
     read.size += used.bytes + used.skip;
-    read.records += records.records;
-    read.bytes += records.bytes;
     Ok(used)
 }
 

@@ -2,6 +2,7 @@
 //! client does not pay for a copy that nobody looks at.
 
 use std::io::ErrorKind;
+use std::ops::Range;
 
 use rustix::io::Errno;
 use rustix::net::{RecvFlags, recv};
@@ -57,14 +58,7 @@ impl<T: Default> Connection<T> {
     fn throw_away(&mut self) -> Result<(usize, usize), BenchError> {
         // The memory is named, because the kernel wants to know how much, and is not written.
         let wanted = self.skimmed.skip.min(self.input.len());
-        let place = self.input.get_mut(..wanted).unwrap_or_default();
-        let arrived = match recv(&self.socket, place, RecvFlags::TRUNC) {
-            Ok((_, 0)) => return Err(self.failed(ErrorKind::UnexpectedEof.into())),
-            Ok((_, arrived)) => arrived,
-            Err(Errno::AGAIN) => 0,
-            Err(Errno::INTR) => return Ok((0, 0)),
-            Err(errno) => return Err(self.failed(errno.into())),
-        };
+        let arrived = self.receive_into(0..wanted, RecvFlags::TRUNC)?;
         self.skimmed.skip -= arrived;
         Ok((wanted, arrived))
     }
@@ -80,16 +74,23 @@ impl<T: Default> Connection<T> {
         }
         let room = self.input.len() - self.end;
         let wanted = if self.skimmed.sparse { room.min(SPARSE) } else { room };
-        let place = self.input.get_mut(self.end..self.end + wanted).unwrap_or_default();
-        let arrived = match recv(&self.socket, place, RecvFlags::empty()) {
-            Ok((_, 0)) => return Err(self.failed(ErrorKind::UnexpectedEof.into())),
-            Ok((_, arrived)) => arrived,
-            Err(Errno::AGAIN) => 0,
-            Err(Errno::INTR) => return Ok((0, 0)),
-            Err(errno) => return Err(self.failed(errno.into())),
-        };
+        let arrived = self.receive_into(self.end..self.end + wanted, RecvFlags::empty())?;
         self.end += arrived;
         Ok((wanted, arrived))
+    }
+
+    /// Receives into that part of the input; 0 when nothing has arrived.
+    fn receive_into(&mut self, place: Range<usize>, flags: RecvFlags) -> Result<usize, BenchError> {
+        loop {
+            let place = self.input.get_mut(place.clone()).unwrap_or_default();
+            match recv(&self.socket, place, flags) {
+                Ok((_, 0)) => return Err(self.failed(ErrorKind::UnexpectedEof.into())),
+                Ok((_, arrived)) => return Ok(arrived),
+                Err(Errno::AGAIN) => return Ok(0),
+                Err(Errno::INTR) => {}
+                Err(errno) => return Err(self.failed(errno.into())),
+            }
+        }
     }
 
     /// Hands on what has arrived.
