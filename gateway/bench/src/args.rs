@@ -86,6 +86,9 @@ pub struct BenchArgs {
     /// Consume: begin again at the start of the topic when its end is reached.
     #[arg(long)]
     pub repeat: bool,
+    /// Consume: have the kernel throw the records away instead of copying them to this process, as a client would.
+    #[arg(long, conflicts_with = "validate")]
+    pub discard: bool,
     /// Consume: bytes that the broker may answer for one partition.
     #[arg(long, value_name = "BYTES", default_value_t = 1_048_576)]
     pub max_partition_bytes: i32,

@@ -19,7 +19,7 @@ use crate::stream::{Load, Shape, listen, load};
 use crate::time::thread_cpu_seconds;
 use crate::{Cores, Durable, Latency, SolError, pin_current_thread};
 
-/// Frames of this size, as many in flight as fill 8 MiB.
+/// Frames of this size, as many in flight as fill 4 MiB.
 pub(crate) fn throughput(
     scratch: &Scratch,
     frame_bytes: usize,
@@ -274,6 +274,7 @@ fn joined<T>(result: thread::Result<Result<T, SolError>>) -> Result<T, SolError>
 /// Length of the frame that follows, and room for what a protocol says about it.
 const HEADER: usize = 16;
 const ANSWER: usize = 8;
-const IN_FLIGHT_BYTES: usize = 8 << 20;
+/// What the rows that are compared with it have in flight too: 64 requests of 64 KiB.
+const IN_FLIGHT_BYTES: usize = 4 << 20;
 const GROUP_BYTES: usize = 1 << 20;
 const WRITERS: usize = 4;

@@ -82,6 +82,8 @@ pub(crate) struct Connection<T> {
     start: usize,
     end: usize,
     skimmed: Skimmed,
+    /// Whether the kernel throws away what is passed over.
+    discards: bool,
 }
 
 /// Bodies below this are copied into the frame.
@@ -114,7 +116,14 @@ impl<T: Default> Connection<T> {
             start: 0,
             end: 0,
             skimmed: Skimmed::default(),
+            discards: false,
         })
+    }
+
+    /// Has the kernel throw away what [`Connection::skim`] passes over.
+    pub(crate) fn discarding(mut self, discards: bool) -> Self {
+        self.discards = discards;
+        self
     }
 
     /// Has the poller watch the socket.

@@ -1,5 +1,5 @@
-//! Consume: the topic from its start, several fetches at once, each for other partitions. Records that are not verified are
-//! not copied out of the socket: only the headers of their batches are read.
+//! Consume: the topic from its start, several fetches at once, each for other partitions. Of records that are not verified
+//! only the headers of their batches are looked at.
 
 use std::collections::BTreeMap;
 
@@ -121,7 +121,8 @@ fn open_lanes(
             |at: usize| -> Vec<i32> { lane.partitions.iter().skip(at).step_by(count).copied().collect() };
         let fetchers: Vec<_> = (0..count).map(|at| Fetcher::new(&share(at), bounds, args.repeat)).collect();
         let idle = (0..fetchers.len()).collect();
-        Ok(Lane { connection: Connection::open(&lane.address, count, INPUT)?, fetchers, idle })
+        let connection = Connection::open(&lane.address, count, INPUT)?.discarding(args.discard);
+        Ok(Lane { connection, fetchers, idle })
     };
     spread(leaders, connections).into_iter().map(open).collect()
 }

@@ -24,20 +24,22 @@ enum Data {
     Cold,
 }
 
-const READS: [(Data, &str, u32); 6] = [
-    (Data::Tail, "tail 1 consumer", 1),
-    (Data::Tail, "tail 4 consumers", 4),
-    (Data::Old, "old 1 consumer", 1),
-    (Data::Old, "old 4 consumers", 4),
-    (Data::Cold, "cold 1 consumer", 1),
-    (Data::Cold, "cold 4 consumers", 4),
+/// Data, name, consumers, and whether the kernel throws away what a client would copy.
+const READS: [(Data, &str, u32, bool); 7] = [
+    (Data::Tail, "tail 1 consumer", 1, false),
+    (Data::Tail, "tail 4 consumers", 4, false),
+    (Data::Tail, "tail 1 consumer, discarded", 1, true),
+    (Data::Old, "old 1 consumer", 1, false),
+    (Data::Old, "old 4 consumers", 4, false),
+    (Data::Cold, "cold 1 consumer", 1, false),
+    (Data::Cold, "cold 4 consumers", 4, false),
 ];
 const ALONE: &str = "producer alone";
 const BESIDE: &str = "producer beside a cold consumer";
 
 /// Names of all rows.
 pub(crate) fn names() -> Vec<String> {
-    READS.iter().map(|(_, name, _)| *name).chain([ALONE, BESIDE]).map(str::to_owned).collect()
+    READS.iter().map(|(_, name, ..)| *name).chain([ALONE, BESIDE]).map(str::to_owned).collect()
 }
 
 /// Writes the data, then measures the rows that are wanted.
@@ -59,8 +61,8 @@ pub(crate) fn measure(contest: &mut Contest<'_>) -> Result<Table, BenchError> {
         ],
         notes: vec![format!(
             "16 partitions. tail: 64 MiB, just written; old: {} GiB, read round and round; cold: each byte of them once, {}. \
-             Consumers read disjoint partitions, and of the records only the headers of batches; what both sides hold is \
-             verified {}. Limit: the null broker that sends. Producers send 10,000 records of 1 KiB a second, and go before \
+             Consumers read disjoint partitions, copy what arrives and look at the headers of batches; discarded: the kernel \
+             throws the records away instead. What both sides hold is verified {}. Limit: the null broker that sends. Producers send 10,000 records of 1 KiB a second, and go before \
              the consumer on the client's core; p50 and p99 of reads are those of fetches.",
             contest.args.old_gib,
             if can_drop_caches() {
@@ -89,9 +91,12 @@ pub(crate) fn measure(contest: &mut Contest<'_>) -> Result<Table, BenchError> {
             check(contest, side, &topics[1], TAIL_RECORDS)?;
         }
     }
-    for (data, name, consumers) in READS.iter().filter(|(_, name, _)| contest.args.wants(name)) {
+    for (data, name, consumers, discard) in READS.iter().filter(|(_, name, ..)| contest.args.wants(name)) {
         let topic = if *data == Data::Tail { &topics[1] } else { &topics[0] };
-        let found = read(contest, &ours, name, *data, topic, *consumers)?;
+        let mut load = words(&format!("--mode consume --connections {consumers} --concurrency {consumers}"));
+        load.extend(words(&format!("--topic {topic}")));
+        load.extend(discard.then(|| "--discard".to_owned()));
+        let found = read(contest, &ours, name, *data, load)?;
         add(&mut table, name, &found);
     }
     let mut p99 = Vec::new();
@@ -141,11 +146,8 @@ fn read(
     ours: &Side,
     name: &str,
     data: Data,
-    topic: &str,
-    consumers: u32,
+    mut load: Vec<String>,
 ) -> Result<Pairs, BenchError> {
-    let mut load = words(&format!("--mode consume --connections {consumers}"));
-    load.extend(words(&format!("--concurrency {consumers} --topic {topic}")));
     if data == Data::Cold {
         // Whatever is read a second time, be it after a warm-up, is not cold any more: a run ends with the data.
         load.extend(words(&format!("--duration {} --warmup 0", contest.args.seconds)));

@@ -106,7 +106,7 @@ pub(crate) fn measure(contest: &mut Contest<'_>) -> Result<Table, BenchError> {
         notes: vec![
             "All members join at once, each over a connection of its own, 16 partitions (as many as members, where they are \
              more). Until stable: all are in one generation or epoch and own all partitions between them; members heartbeat \
-             every 10 ms until then. Requests: heartbeats or commits, 64 members at a time. Bytes/member: growth of the \
+             every 2 ms until then. Requests: heartbeats or commits, 64 members at a time. Bytes/member: growth of the \
              server's resident memory while they joined, connections included; a used heap shows less."
                 .to_owned(),
         ],
@@ -124,7 +124,7 @@ pub(crate) fn measure(contest: &mut Contest<'_>) -> Result<Table, BenchError> {
 fn add(table: &mut Table, contest: &mut Contest<'_>, row: Row, name: &str) -> Result<(), BenchError> {
     let ours = contest.ours(row.class, &SETTINGS)?;
     let Row { groups, members, protocol, .. } = row;
-    let mut load = words("--mode groups --heartbeat-ms 10 --create-topic --delete-topic-after");
+    let mut load = words("--mode groups --heartbeat-ms 2 --create-topic --delete-topic-after");
     load.extend(words(&format!("--groups {groups} --members {members} --group-protocol {protocol}")));
     load.extend(words(&format!("--group-load {} --partitions {}", row.load(), members.max(16))));
     load.extend(timing(contest));

@@ -1,5 +1,5 @@
-//! Answers of which only parts are read: what is of no interest is thrown away by the kernel (`MSG_TRUNC`), so that the
-//! client does not pay for a copy that nobody looks at.
+//! Answers of which only parts are looked at. The rest is copied to the same memory again and again, which is what receiving costs
+//! every client; or, if wanted, thrown away by the kernel (`MSG_TRUNC`), so that this one pays for no copy.
 
 use std::io::ErrorKind;
 use std::ops::Range;
@@ -25,7 +25,7 @@ pub(crate) struct Used {
 pub(super) struct Skimmed {
     /// Bytes of the answer that have neither been used nor skipped.
     left: usize,
-    /// Bytes to throw away that have not arrived.
+    /// Bytes to pass over that have not arrived.
     skip: usize,
     /// Whether little is read at a time, because most of what follows is thrown away.
     sparse: bool,
@@ -44,8 +44,7 @@ impl<T: Default> Connection<T> {
         mut part: impl FnMut(&mut Slot<T>, &[u8], usize) -> Result<Used, Malformed>,
     ) -> Result<(), BenchError> {
         loop {
-            let (wanted, arrived) =
-                if self.skimmed.skip > 0 { self.throw_away()? } else { self.read_some()? };
+            let (wanted, arrived) = if self.skimmed.skip > 0 { self.pass_over()? } else { self.read_some()? };
             self.take_parts(api, &mut part)?;
             // Less than was asked for: the socket is empty, and says so when it is not.
             if arrived < wanted {
@@ -54,11 +53,12 @@ impl<T: Default> Connection<T> {
         }
     }
 
-    /// Throws away what was skipped; gives what was asked for and what had arrived of it.
-    fn throw_away(&mut self) -> Result<(usize, usize), BenchError> {
-        // The memory is named, because the kernel wants to know how much, and is not written.
+    /// Takes what was skipped off the socket; gives what was asked for and what had arrived of it.
+    fn pass_over(&mut self) -> Result<(usize, usize), BenchError> {
         let wanted = self.skimmed.skip.min(self.input.len());
-        let arrived = self.receive_into(0..wanted, RecvFlags::TRUNC)?;
+        // When it is thrown away the memory is named, because the kernel wants to know how much, and is not written.
+        let flags = if self.discards { RecvFlags::TRUNC } else { RecvFlags::empty() };
+        let arrived = self.receive_into(0..wanted, flags)?;
         self.skimmed.skip -= arrived;
         Ok((wanted, arrived))
     }
@@ -119,7 +119,7 @@ impl<T: Default> Connection<T> {
             self.skimmed.left -= total;
             self.skimmed.skip = total - there;
             if self.skimmed.skip > 0 {
-                self.skimmed.sparse = self.skimmed.skip > SPARSE;
+                self.skimmed.sparse = self.discards && self.skimmed.skip > SPARSE;
             }
             if self.skimmed.left == 0 {
                 self.answered += 1;
@@ -171,10 +171,10 @@ mod tests {
     }
 
     /// Sends requests and gives the numbers in their answers, which are `answers`, or what went wrong.
-    fn skim(requests: usize, answers: Vec<u8>) -> Result<Vec<Vec<u32>>, BenchError> {
+    fn skim(requests: usize, answers: Vec<u8>, discards: bool) -> Result<Vec<Vec<u32>>, BenchError> {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let address = listener.local_addr().expect("an address").to_string();
-        let mut connection = Connection::<Vec<u32>>::open(&address, 8, 1024)?;
+        let mut connection = Connection::<Vec<u32>>::open(&address, 8, 1024)?.discarding(discards);
         let (mut peer, _) = listener.accept().expect("the connection");
         let peer = std::thread::spawn(move || {
             let mut request = [0; 8];
@@ -208,23 +208,25 @@ mod tests {
     }
 
     #[test]
-    fn parts_are_read_and_what_lies_between_them_is_thrown_away() {
+    fn parts_are_read_and_what_lies_between_them_is_passed_over() {
         let sizes = [&[0, 1, 5_000, 3_000_000, 7][..], &[90_000, 2_000, 2_000, 900_000], &[0]];
-        let answers = (0..).zip(sizes).flat_map(|(id, sizes)| answer(id, sizes)).collect();
-        assert_eq!(skim(3, answers).expect("answers"), sizes);
+        let answers: Vec<_> = (0..).zip(sizes).flat_map(|(id, sizes)| answer(id, sizes)).collect();
+        for discards in [false, true] {
+            assert_eq!(skim(3, answers.clone(), discards).expect("answers"), sizes, "discards: {discards}");
+        }
     }
 
     #[test]
     fn answers_come_in_the_order_of_the_requests() {
         let answers = [answer(0, &[3]), answer(2, &[3])].concat();
-        assert!(matches!(skim(3, answers), Err(BenchError::Protocol { .. })));
+        assert!(matches!(skim(3, answers, false), Err(BenchError::Protocol { .. })));
     }
 
     #[test]
     fn a_part_ends_within_its_answer() {
         let mut bytes = answer(0, &[100]);
         bytes[3] -= 1;
-        assert!(matches!(skim(1, bytes), Err(BenchError::Protocol { .. })));
-        assert!(matches!(skim(1, answer(0, &[])), Err(BenchError::Protocol { .. })), "nothing at all");
+        assert!(matches!(skim(1, bytes, false), Err(BenchError::Protocol { .. })));
+        assert!(matches!(skim(1, answer(0, &[]), false), Err(BenchError::Protocol { .. })), "nothing at all");
     }
 }
