@@ -85,10 +85,7 @@ fn group_bytes(id: &GroupId, group: &Group) -> usize {
 
 fn classic_member_bytes((id, member): (&MemberId, &ClassicMember)) -> usize {
     let instance = member.instance_id.as_ref().map_or(0, |id| ARC_HEADER + id.as_str().len());
-    let protocols = member.protocols.iter();
-    let protocols: usize = protocols
-        .map(|protocol| size_of::<MemberProtocol>() + protocol.name.len() + protocol.metadata.len())
-        .sum();
+    let protocols: usize = member.protocols.iter().map(MemberProtocol::bytes).sum();
     tree_entry(size_of::<(MemberId, ClassicMember)>())
         + (ARC_HEADER + id.as_str().len() + instance)
         + (member.client_id.len() + member.client_host.len())

@@ -173,6 +173,30 @@ impl ClassicGroup {
     }
 }
 
+impl MemberProtocol {
+    /// Layout: count u32, each name text and bytes.
+    pub(in crate::groups) fn write_all(protocols: &[Self], w: &mut Writer) {
+        w.count(protocols.len());
+        for protocol in protocols {
+            w.text(&protocol.name);
+            w.bytes(&protocol.metadata);
+        }
+    }
+
+    pub(in crate::groups) fn read_all(r: &mut Reader<'_>) -> Result<Arc<[Self]>, DecodeError> {
+        let protocols = r.list("protocols", 8, |r| {
+            let name = r.text("protocol")?.into();
+            Ok(Self { name, metadata: r.bytes("protocol metadata")?.into() })
+        })?;
+        Ok(protocols.into())
+    }
+
+    /// Bytes of memory that it takes.
+    pub(crate) fn bytes(&self) -> usize {
+        size_of::<Self>() + self.name.len() + self.metadata.len()
+    }
+}
+
 impl ClassicMember {
     /// What it told its leader for a protocol; nothing when it does not support it.
     #[must_use]
@@ -189,11 +213,7 @@ impl ClassicMember {
         w.text(&self.client_host);
         w.i32(self.rebalance_timeout_ms);
         w.i32(self.session_timeout_ms);
-        w.count(self.protocols.len());
-        for protocol in self.protocols.iter() {
-            w.text(&protocol.name);
-            w.bytes(&protocol.metadata);
-        }
+        MemberProtocol::write_all(&self.protocols, w);
         w.bytes(&self.assignment);
     }
 
@@ -204,12 +224,7 @@ impl ClassicMember {
             client_host: r.text("client host")?.into(),
             rebalance_timeout_ms: r.i32("rebalance timeout")?,
             session_timeout_ms: r.i32("session timeout")?,
-            protocols: r
-                .list("protocols", 8, |r| {
-                    let name = r.text("protocol")?.into();
-                    Ok(MemberProtocol { name, metadata: r.bytes("protocol metadata")?.into() })
-                })?
-                .into(),
+            protocols: MemberProtocol::read_all(r)?,
             assignment: r.bytes("assignment")?.into(),
         })
     }

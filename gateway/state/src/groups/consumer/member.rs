@@ -182,23 +182,11 @@ impl ConsumerMember {
 impl ClassicMembership {
     pub(super) fn write(&self, w: &mut Writer) {
         w.i32(self.session_timeout_ms);
-        w.count(self.protocols.len());
-        for protocol in &*self.protocols {
-            w.text(&protocol.name);
-            w.bytes(&protocol.metadata);
-        }
+        MemberProtocol::write_all(&self.protocols, w);
     }
 
     pub(super) fn read(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
-        Ok(Self {
-            session_timeout_ms: r.i32("session timeout")?,
-            protocols: r
-                .list("protocols", 8, |r| {
-                    let name = r.text("protocol")?.into();
-                    Ok(MemberProtocol { name, metadata: r.bytes("protocol metadata")?.into() })
-                })?
-                .into(),
-        })
+        Ok(Self { session_timeout_ms: r.i32("session timeout")?, protocols: MemberProtocol::read_all(r)? })
     }
 }
 

@@ -68,8 +68,5 @@ fn subscription_bytes<'a>(names: impl IntoIterator<Item = &'a Box<str>>) -> usiz
 }
 
 fn classic_bytes(classic: &ClassicMembership) -> usize {
-    let protocols = classic.protocols.iter();
-    protocols
-        .map(|protocol| size_of::<MemberProtocol>() + protocol.name.len() + protocol.metadata.len())
-        .sum()
+    classic.protocols.iter().map(MemberProtocol::bytes).sum()
 }
