@@ -5,11 +5,12 @@
 use std::collections::BTreeSet;
 
 use bytes::{Buf, Bytes};
-use chronik_wire::api::{self, Api};
+use chronik_wire::api;
 use kafka_protocol::messages::*;
 use kafka_protocol::protocol::Decodable;
 use tokio::io::AsyncWriteExt;
 
+use crate::captured::{Exchange, exchanges};
 use crate::support::{Client, Gateway};
 
 /// Decodes a response of any API of the table and returns what is left.
@@ -49,18 +50,15 @@ fn decode(key: i16, version: i16, mut body: Bytes) -> Result<usize, String> {
     left.map_err(|error| error.to_string())
 }
 
-fn unhex(text: &str) -> Vec<u8> {
-    (0..text.len()).step_by(2).map(|at| u8::from_str_radix(&text[at..at + 2], 16).unwrap()).collect()
-}
-
-async fn ask(client: &mut Client, api: &Api, version: i16, request: &[u8]) -> Result<(), String> {
+async fn ask(client: &mut Client, exchange: &Exchange) -> Result<(), String> {
+    let Exchange { api, version, request, .. } = exchange;
     client.stream.write_all(request).await.unwrap();
     let mut answer = client.receive_frame().await.ok_or("the connection was closed")?;
     if answer.get_i32() != i32::from_be_bytes(request[8..12].try_into().unwrap()) {
         return Err("another correlation id".to_owned());
     }
     // A version of ApiVersions that we do not know is answered in version 0.
-    let version = if api.decodes(version) { version } else { 0 };
+    let version = if api.decodes(*version) { *version } else { 0 };
     if api.response_header_version(version) == 1 && answer.get_u8() != 0 {
         return Err("tagged fields in the header".to_owned());
     }
@@ -74,27 +72,18 @@ async fn ask(client: &mut Client, api: &Api, version: i16, request: &[u8]) -> Re
 #[tokio::test]
 async fn every_captured_request_is_answered_in_its_version() {
     let gateway = Gateway::start().await;
-    let files = ["exchanges", "groups", "transactions"];
-    let read = |name| std::fs::read_to_string(format!("../../tests/golden/{name}.jsonl")).unwrap();
-    let text: String = files.map(read).concat();
     let mut client = gateway.client().await;
     let mut seen = BTreeSet::new();
     let mut failures = Vec::new();
-    for line in text.lines() {
-        let line: serde_json::Value = serde_json::from_str(line).unwrap();
-        let number = |field: &str| line[field].as_i64().and_then(|number| i16::try_from(number).ok());
-        let request = unhex(line["request"].as_str().unwrap());
-        let (key, version) = (number("api").unwrap_or(0), number("version").unwrap());
-        let Some(api) = api::lookup(key) else { continue };
-        let is_acks_0 = line["case"].as_str().is_some_and(|case| case.contains("acks 0"));
-        if line["response"].is_null() || is_acks_0 {
+    for exchange in ["exchanges", "groups", "transactions"].into_iter().flat_map(exchanges) {
+        if exchange.response.is_empty() || exchange.case.contains("acks 0") {
             continue;
         }
-        if let Err(error) = ask(&mut client, api, version, &request).await {
-            failures.push(format!("{} v{version} {}: {error}", api.name, line["case"]));
+        if let Err(error) = ask(&mut client, &exchange).await {
+            failures.push(format!("{}: {error}", exchange.name()));
             client = gateway.client().await;
         }
-        seen.insert((key, version));
+        seen.insert((exchange.api.key, exchange.version));
     }
     assert!(failures.is_empty(), "{}", failures.join("\n"));
     for api in api::all() {

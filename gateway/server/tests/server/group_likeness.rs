@@ -3,66 +3,14 @@
 //! Member ids and the topic id are put in the place of Kafka's, on the way there and back; then answers are the same field
 //! by field, but for what is told apart here with its reason.
 
-use std::fmt::Debug;
 use std::time::Duration;
 
-use bytes::{Buf, BufMut, Bytes, BytesMut};
-use chronik_wire::api::{self, Api};
+use bytes::{BufMut, Bytes, BytesMut};
 use kafka_protocol::messages::*;
 use kafka_protocol::protocol::{Decodable, Encodable, HeaderVersion, Request, StrBytes};
-use serde_json::Value;
-use tokio::io::AsyncWriteExt;
 
-use crate::support::{Client, Gateway};
-
-/// A line of the capture.
-struct Exchange {
-    api: &'static Api,
-    version: i16,
-    case: String,
-    request: Vec<u8>,
-    response: Bytes,
-}
-
-fn exchanges() -> Vec<Exchange> {
-    let text = std::fs::read_to_string("../../tests/golden/groups.jsonl").unwrap();
-    let unhex = |text: &str| -> Vec<u8> {
-        (0..text.len()).step_by(2).map(|at| u8::from_str_radix(&text[at..at + 2], 16).unwrap()).collect()
-    };
-    let read = |line: &str| {
-        let line: Value = serde_json::from_str(line).unwrap();
-        let number = |field: &str| i16::try_from(line[field].as_i64().unwrap()).unwrap();
-        let bytes = |field: &str| unhex(line[field].as_str().unwrap());
-        Exchange {
-            api: api::lookup(number("api")).unwrap(),
-            version: number("version"),
-            case: line["case"].as_str().unwrap().to_owned(),
-            request: bytes("request"),
-            response: Bytes::from(bytes("response")).slice(4..),
-        }
-    };
-    text.lines().map(read).collect()
-}
-
-/// What Kafka has chosen, and what the gateway has in its place. Both are as long.
-#[derive(Default)]
-struct Ids(Vec<(Vec<u8>, Vec<u8>)>);
-
-impl Ids {
-    fn learn(&mut self, theirs: &[u8], ours: &[u8]) {
-        if theirs != ours && theirs.len() == ours.len() {
-            self.0.push((theirs.to_vec(), ours.to_vec()));
-        }
-    }
-
-    fn to_ours(&self, bytes: &mut [u8]) {
-        self.0.iter().for_each(|(theirs, ours)| replace(bytes, theirs, ours));
-    }
-
-    fn to_theirs(&self, bytes: &mut [u8]) {
-        self.0.iter().for_each(|(theirs, ours)| replace(bytes, ours, theirs));
-    }
-}
+use crate::captured::{Exchange, Ids, alike, exchanges, same};
+use crate::support::Gateway;
 
 /// Whether a group was a consumer group from the beginning. Kafka counts its epochs from 1, so that its first member is in
 /// epoch 2; here they are counted from 0. To clients an epoch is only the next one or not.
@@ -77,34 +25,7 @@ fn our_epoch(group: &str, theirs: i32) -> i32 {
     if theirs > 1 && counts_from_one(group) { theirs - 1 } else { theirs }
 }
 
-fn replace(bytes: &mut [u8], from: &[u8], to: &[u8]) {
-    for at in 0..bytes.len().saturating_sub(from.len() - 1) {
-        if bytes[at..].starts_with(from) {
-            bytes[at..at + from.len()].copy_from_slice(to);
-        }
-    }
-}
-
 impl Exchange {
-    fn name(&self) -> String {
-        format!("{} v{} \"{}\"", self.api.name, self.version, self.case)
-    }
-
-    fn decoded<R: Decodable>(&self, frame: &Bytes) -> R {
-        let mut body = frame.slice(4..);
-        if self.api.response_header_version(self.version) == 1 {
-            assert_eq!(body.get_u8(), 0);
-        }
-        R::decode(&mut body, self.version).unwrap()
-    }
-
-    async fn lead(&self, client: &mut Client, ids: &Ids) -> Bytes {
-        let mut request = self.with_our_epoch();
-        ids.to_ours(&mut request);
-        client.stream.write_all(&request).await.unwrap();
-        client.receive_frame().await.unwrap_or_else(|| panic!("{}: closed", self.name()))
-    }
-
     /// The request with the epoch that its member has here.
     fn with_our_epoch(&self) -> Vec<u8> {
         match self.api.name {
@@ -154,35 +75,6 @@ impl Exchange {
         };
         ids.learn(&both(&self.response), &both(ours));
     }
-}
-
-fn same<T: PartialEq + Debug>(theirs: T, ours: T) -> Result<(), String> {
-    if theirs == ours {
-        return Ok(());
-    }
-    let (theirs, ours) = (format!("{theirs:#?}"), format!("{ours:#?}"));
-    let differing = theirs.lines().zip(ours.lines()).filter(|(theirs, ours)| theirs != ours);
-    let lines = differing.map(|(theirs, ours)| format!("\n  Kafka {theirs}\n  we    {ours}"));
-    Err(format!(
-        "{} and {} lines{}",
-        theirs.lines().count(),
-        ours.lines().count(),
-        lines.take(6).collect::<String>()
-    ))
-}
-
-/// The same after what may differ is taken out of both.
-fn alike<R: Decodable + PartialEq + Debug>(
-    exchange: &Exchange,
-    ours: &Bytes,
-    neutral: impl Fn(&mut R),
-) -> Result<(), String> {
-    let read = |frame: &Bytes| {
-        let mut response = exchange.decoded::<R>(frame);
-        neutral(&mut response);
-        response
-    };
-    same(read(&exchange.response), read(ours))
 }
 
 fn compare(exchange: &Exchange, ours: &Bytes) -> Result<(), String> {
@@ -269,7 +161,8 @@ async fn the_captured_conversation_about_groups_goes_the_same_way() {
     let mut ids = Ids::default();
     let mut failures = Vec::new();
     let mut compared = 0;
-    for exchange in exchanges() {
+    for mut exchange in exchanges("groups") {
+        exchange.request = exchange.with_our_epoch();
         let ours = exchange.lead(&mut client, &ids).await;
         exchange.learn(&ours, &mut ids);
         if exchange.api.name == "CreateTopics" {

@@ -1,6 +1,7 @@
 //! The server through a real listener, over the memory backend, one module for each concern.
 #![cfg(test)]
 
+mod captured;
 mod connections;
 mod consumer_groups;
 mod fetching;

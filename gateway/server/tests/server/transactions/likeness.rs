@@ -5,69 +5,11 @@
 
 use std::collections::BTreeMap;
 
-use bytes::{Buf, Bytes};
-use chronik_wire::api::{self, Api};
+use bytes::Bytes;
 use kafka_protocol::messages::*;
-use kafka_protocol::protocol::Decodable;
-use serde_json::Value;
-use tokio::io::AsyncWriteExt;
 
-use crate::support::{Client, Gateway};
-
-/// A line of the capture.
-struct Exchange {
-    api: &'static Api,
-    version: i16,
-    case: String,
-    request: Vec<u8>,
-    response: Bytes,
-}
-
-fn exchanges() -> Vec<Exchange> {
-    let text = std::fs::read_to_string("../../tests/golden/transactions.jsonl").unwrap();
-    let read = |line: &str| {
-        let line: Value = serde_json::from_str(line).unwrap();
-        let number = |field: &str| i16::try_from(line[field].as_i64().unwrap()).unwrap();
-        let bytes = |field: &str| unhex(line[field].as_str().unwrap());
-        Exchange {
-            api: api::lookup(number("api")).unwrap(),
-            version: number("version"),
-            case: line["case"].as_str().unwrap().to_owned(),
-            request: bytes("request"),
-            response: Bytes::from(bytes("response")).slice(4..),
-        }
-    };
-    text.lines().map(read).collect()
-}
-
-fn unhex(text: &str) -> Vec<u8> {
-    (0..text.len()).step_by(2).map(|at| u8::from_str_radix(&text[at..at + 2], 16).unwrap()).collect()
-}
-
-impl Exchange {
-    fn name(&self) -> String {
-        format!("{} v{} \"{}\"", self.api.name, self.version, self.case)
-    }
-
-    fn decoded<R: Decodable>(&self, frame: &Bytes) -> R {
-        let mut body = frame.slice(4..);
-        if self.api.response_header_version(self.version) == 1 {
-            assert_eq!(body.get_u8(), 0);
-        }
-        R::decode(&mut body, self.version).unwrap()
-    }
-
-    async fn lead(&self, client: &mut Client, topic_ids: &Option<([u8; 16], [u8; 16])>) -> Bytes {
-        let mut request = self.request.clone();
-        if let Some((theirs, ours)) = topic_ids
-            && let Some(at) = request.windows(16).position(|window| window == theirs)
-        {
-            request[at..at + 16].copy_from_slice(ours);
-        }
-        client.stream.write_all(&request).await.unwrap();
-        client.receive_frame().await.unwrap_or_else(|| panic!("{}: closed", self.name()))
-    }
-}
+use crate::captured::{Exchange, Ids, exchanges, same};
+use crate::support::Gateway;
 
 /// Whether the transaction was taken over by another producer here: Kafka raises the epoch twice for that, the gateway
 /// once, so that what follows names epochs of Kafka's. The takeover has tests of its own.
@@ -98,24 +40,24 @@ impl Offsets {
 async fn the_captured_conversation_goes_the_same_way() {
     let gateway = Gateway::start().await;
     let mut client = gateway.client().await;
-    let mut topic_ids = None;
+    let mut ids = Ids::default();
     let mut offsets = Offsets::default();
     let mut failures = Vec::new();
-    for exchange in exchanges() {
+    for exchange in exchanges("transactions") {
         if is_takeover(&exchange) {
             // One producer id and one transactional id all the same.
             if exchange.case == "producer to be replaced" {
-                exchange.lead(&mut client, &topic_ids).await;
+                exchange.lead(&mut client, &ids).await;
             }
             continue;
         }
-        let ours = exchange.lead(&mut client, &topic_ids).await;
+        let ours = exchange.lead(&mut client, &ids).await;
         if exchange.api.name == "CreateTopics" {
             let id = |frame: &Bytes| {
                 let response: CreateTopicsResponse = exchange.decoded(frame);
                 *response.topics[0].topic_id.as_bytes()
             };
-            topic_ids = Some((id(&exchange.response), id(&ours)));
+            ids.learn(&id(&exchange.response), &id(&ours));
             continue;
         }
         if let Err(difference) = compare(&exchange, &ours, &mut offsets) {
@@ -123,10 +65,6 @@ async fn the_captured_conversation_goes_the_same_way() {
         }
     }
     assert!(failures.is_empty(), "{} differ:\n{}", failures.len(), failures.join("\n"));
-}
-
-fn same<T: PartialEq + std::fmt::Debug>(theirs: T, ours: T) -> Result<(), String> {
-    if theirs == ours { Ok(()) } else { Err(format!("Kafka {theirs:?}, the gateway {ours:?}")) }
 }
 
 fn compare(exchange: &Exchange, ours: &Bytes, offsets: &mut Offsets) -> Result<(), String> {
