@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use chronik_harness::client::{Coded, Flow, TransactionalProducer, create_topic, settled};
+use chronik_harness::client::{ClassicMember, Coded, Flow, TransactionalProducer, create_topic, settled};
 use chronik_harness::{ClientError, Connection, Gateway, GatewayOptions, Proxy, free_ports};
 use chronik_types::ErrorCode;
 
@@ -100,6 +100,21 @@ pub(crate) fn done<T: Coded>(ask: impl FnMut() -> Result<T, ClientError>) -> T {
     let answer = settled(LIMIT, ask).unwrap();
     assert_eq!(answer.error_code(), ErrorCode::None);
     answer
+}
+
+/// Joins a classic group, in as many rebalances as it takes.
+#[track_caller]
+pub(crate) fn join(client: &mut Connection, member: &mut ClassicMember) {
+    loop {
+        match member.join(client).unwrap() {
+            // An assignment without bytes is an error of the client here.
+            Ok(joined) => match member.sync(client, &joined).unwrap() {
+                ErrorCode::None => break,
+                refused => assert_eq!(refused, ErrorCode::RebalanceInProgress, "SyncGroup"),
+            },
+            Err(refused) => assert_eq!(refused, ErrorCode::MemberIdRequired, "JoinGroup"),
+        }
+    }
 }
 
 /// Adds the partition first where the flow needs it, and writes a batch; its base offset.
