@@ -10,7 +10,7 @@ use chronik_harness::{ClientError, Connection, Fault, Injected, wait_until};
 use chronik_types::ErrorCode;
 use kafka_protocol::messages::OffsetCommitRequest;
 
-use crate::stage::{FLOWS, LIMIT, Stage, done};
+use crate::stage::{FLOWS, LIMIT, Stage, done, join};
 
 const TOPIC: &str = "committed";
 const GROUP: &str = "committers";
@@ -158,22 +158,36 @@ fn committed_offsets_only_grow_over_rebalances_and_kills() {
     });
 }
 
-/// Joins members of a group at the same time, until each has an assignment.
+/// Joins members of a group at the same time, until all have an assignment in one generation.
 fn join_all(stage: &Stage, members: &mut [&mut ClassicMember]) {
+    let generations: Vec<AtomicI32> = members.iter().map(|_| AtomicI32::new(-1)).collect();
+    let is_one = || {
+        let mut known = generations.iter().map(|generation| generation.load(Ordering::Relaxed));
+        let first = known.next();
+        known.all(|other| Some(other) == first)
+    };
+    let join_one = |member: &mut ClassicMember, generation: &AtomicI32| {
+        let mut client = stage.client();
+        join(&mut client, member);
+        generation.store(member.standing.generation_id, Ordering::Relaxed);
+        let together = wait_until(LIMIT, || {
+            if is_one() {
+                return Some(());
+            }
+            // Who came first is told to join again with those who came later.
+            let said = member.heartbeat(&mut client).unwrap();
+            if said != ErrorCode::None {
+                assert_eq!(said, ErrorCode::RebalanceInProgress, "Heartbeat");
+                join(&mut client, member);
+                generation.store(member.standing.generation_id, Ordering::Relaxed);
+            }
+            None
+        });
+        assert!(together.is_some(), "members of several generations");
+    };
     std::thread::scope(|scope| {
-        for member in members {
-            let mut client = stage.client();
-            scope.spawn(move || {
-                loop {
-                    match member.join(&mut client).unwrap() {
-                        Ok(joined) => match member.sync(&mut client, &joined).unwrap() {
-                            ErrorCode::None => break,
-                            refused => assert_eq!(refused, ErrorCode::RebalanceInProgress),
-                        },
-                        Err(refused) => assert_eq!(refused, ErrorCode::MemberIdRequired),
-                    }
-                }
-            });
+        for (member, generation) in members.iter_mut().zip(&generations) {
+            scope.spawn(move || join_one(member, generation));
         }
     });
 }
