@@ -1,12 +1,13 @@
 //! What other systems got wrong, done to the real binary over the wire: requests that come late, twice or out of order,
 //! and `kill -9` in between. Each case is a class of bugs that was found in a system that speaks Kafka's protocol.
 //!
-//! `stage` is a gateway behind the proxy; `ledger` says what a partition must show to its readers; `chain` is shared by
-//! the cases with members of either protocol.
+//! `stage` is a gateway behind the proxy; `ledger` says what a partition must show to its readers; `chain` and
+//! `commits` are shared by the cases with members of either protocol.
 #![cfg(test)]
 
 mod aborted_reads;
 mod chain;
+mod commits;
 mod committed_offsets;
 mod conservation;
 mod consumer_offsets;
