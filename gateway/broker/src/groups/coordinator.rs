@@ -231,12 +231,13 @@ impl Broker {
             match self.append(&entry, Vec::new(), AppendClass::Control, None) {
                 Ok(reply) => {
                     let (done, stored) = oneshot::channel();
-                    tokio::spawn(Arc::clone(self).await_stored(step.group_id.clone(), kind, reply, done));
+                    let storing = (expected_revision, kind);
+                    tokio::spawn(Arc::clone(self).await_stored(step.group_id.clone(), storing, reply, done));
                     return Some(stored);
                 }
                 Err(error) => {
                     let error = CoordinatorError::from(error);
-                    group.stored(kind, Err(error.clone()), step);
+                    group.stored(expected_revision, kind, Err(error.clone()), step);
                     failed = Some(error);
                 }
             }
@@ -251,7 +252,7 @@ impl Broker {
     async fn await_stored(
         self: Arc<Self>,
         id: GroupId,
-        kind: StoreKind,
+        (expected_revision, kind): (u64, StoreKind),
         reply: oneshot::Receiver<Reply>,
         done: oneshot::Sender<Result<(), CoordinatorError>>,
     ) {
@@ -265,7 +266,9 @@ impl Broker {
             Ok(Ok(_)) | Err(_) => Err(CoordinatorError::NotCoordinator),
         };
         let told = result.clone();
-        self.in_group(&id, Absent::Leave, |group, step| group.stored(kind, result, step));
+        self.in_group(&id, Absent::Leave, |group, step| {
+            group.stored(expected_revision, kind, result, step);
+        });
         let _ = done.send(told);
     }
 

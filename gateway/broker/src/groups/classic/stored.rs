@@ -77,8 +77,10 @@ pub(super) struct Durable {
     storing: u32,
     /// The generation whose assignment is on its way.
     storing_generation: Option<i32>,
-    /// The generation that has arrived, and who is in it.
+    /// The latest generation that has arrived.
     generation: i32,
+    /// The revision that it followed: what is stored later may arrive before what is stored earlier.
+    generation_since: u64,
     /// Something has not arrived, so that the revision has to be looked up.
     failed: bool,
 }
@@ -91,6 +93,7 @@ impl Durable {
             storing: 0,
             storing_generation: None,
             generation: 0,
+            generation_since: 0,
             failed: false,
         }
     }
@@ -105,6 +108,14 @@ impl Durable {
 
     pub(super) const fn generation(&self) -> i32 {
         self.generation
+    }
+
+    /// A generation that was stored after a revision has arrived.
+    const fn has_arrived(&mut self, generation: i32, since: u64) {
+        if since >= self.generation_since {
+            self.generation = generation;
+            self.generation_since = since;
+        }
     }
 }
 
@@ -176,9 +187,10 @@ impl ClassicGroup {
         }
     }
 
-    /// What was on its way has arrived, or has not.
+    /// What was on its way has arrived, or has not: a [`Store`] that expected this revision. They come in any order.
     pub(crate) fn stored(
         &mut self,
+        expected_revision: u64,
         kind: StoreKind,
         result: Result<(), CoordinatorError>,
         step: &mut Step<'_>,
@@ -190,9 +202,11 @@ impl ClassicGroup {
         }
         match kind {
             StoreKind::Synced { generation, assignments } => {
-                self.durable.storing_generation = None;
+                if self.durable.is_storing_generation(generation) {
+                    self.durable.storing_generation = None;
+                }
                 if result.is_ok() {
-                    self.durable.generation = generation;
+                    self.durable.has_arrived(generation, expected_revision);
                     for (id, member) in &mut self.members {
                         member.is_stored = assignments.contains_key(id) || member.is_stored;
                     }
@@ -210,7 +224,7 @@ impl ClassicGroup {
                 }
             }
             StoreKind::Emptied { generation } => match result {
-                Ok(()) => self.durable.generation = generation,
+                Ok(()) => self.durable.has_arrived(generation, expected_revision),
                 // Members that have gone stay in the state until they have fallen silent once more.
                 Err(error) => {
                     tracing::warn!(group = %step.group_id, %error, "it could not be stored that the group is empty");
@@ -218,7 +232,7 @@ impl ClassicGroup {
             },
             StoreKind::Upgrading { generation } => {
                 if result.is_ok() {
-                    self.durable.generation = generation;
+                    self.durable.has_arrived(generation, expected_revision);
                 }
             }
             StoreKind::Replaced(replaced) => self.has_replaced(replaced, result, step),

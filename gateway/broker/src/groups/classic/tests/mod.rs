@@ -105,7 +105,7 @@ impl Rig {
             assert_eq!(expected_revision, u64::try_from(self.stored.len()).unwrap());
             self.stored.push(group);
         }
-        self.step(|group, step| group.stored(kind, result, step));
+        self.step(|group, step| group.stored(expected_revision, kind, result, step));
     }
 
     pub(super) fn join(&mut self, request: JoinRequest) -> JoinReceiver {

@@ -1,5 +1,7 @@
 //! What is stored, what happens when that fails, and groups that come from an earlier run.
 
+use chronik_state::Committer;
+
 use super::*;
 
 /// The same group after a restart.
@@ -109,6 +111,48 @@ fn an_assignment_of_a_generation_that_has_passed_is_not_handed_out() {
     rig.store(Ok(()));
     assert!(waits(&mut follower));
     assert_eq!(rig.state(), ClassicState::CompletingRebalance);
+}
+
+/// A group of which the assignments of generations 2 and 3 are on their way; the ids of its members, the leader first.
+fn storing_two_generations() -> (Rig, Vec<MemberId>) {
+    let (mut rig, mut ids) = Rig::stable(2);
+    rig.stores_at_once = false;
+    let joins: Vec<_> = ids.iter().map(|id| rig.join(rejoin(id))).collect();
+    joins.into_iter().for_each(|join| assert_eq!(joined(join).generation, 2));
+    let _led = rig.sync(&ids[0], 2, &ids);
+    let third = rig.join(request());
+    let joins: Vec<_> = ids.iter().map(|id| rig.join(rejoin(id))).collect();
+    joins.into_iter().for_each(|join| assert_eq!(joined(join).generation, 3));
+    ids.push(joined(third).member_id);
+    let _led = rig.sync(&ids[0], 3, &ids);
+    assert_eq!(rig.storing.len(), 2);
+    (rig, ids)
+}
+
+#[test]
+fn what_was_stored_first_may_arrive_last() {
+    let (mut rig, ids) = storing_two_generations();
+    let mut follower = rig.sync(&ids[1], 3, &[]);
+    let [second, third] = [rig.storing.pop_front(), rig.storing.pop_front()].map(Option::unwrap);
+    rig.step(|group, step| group.stored(third.expected_revision, third.kind, Ok(()), step));
+    assert!(!waits(&mut follower));
+    rig.step(|group, step| group.stored(second.expected_revision, second.kind, Ok(()), step));
+    assert_eq!(rig.state(), ClassicState::Stable);
+    let committing =
+        Committing { who: identity(ids[1].as_str(), None), generation: 3, in_transaction: false };
+    let committer = rig.group.committer(&committing, rig.now);
+    assert!(
+        matches!(&committer, Ok(Committer::Member { generation, .. }) if *generation == 3),
+        "the state knows generation 3: {committer:?}"
+    );
+}
+
+#[test]
+fn an_assignment_is_stored_once_though_an_earlier_one_arrives_meanwhile() {
+    let (mut rig, ids) = storing_two_generations();
+    rig.store(Ok(()));
+    let _again = rig.sync(&ids[0], 3, &ids);
+    assert_eq!(rig.storing.len(), 1);
 }
 
 #[test]
