@@ -93,7 +93,7 @@ impl Durable {
             storing: 0,
             storing_generation: None,
             generation: 0,
-            generation_since: 0,
+            generation_since: revision,
             failed: false,
         }
     }

@@ -138,13 +138,24 @@ fn what_was_stored_first_may_arrive_last() {
     assert!(!waits(&mut follower));
     rig.step(|group, step| group.stored(second.expected_revision, second.kind, Ok(()), step));
     assert_eq!(rig.state(), ClassicState::Stable);
-    let committing =
-        Committing { who: identity(ids[1].as_str(), None), generation: 3, in_transaction: false };
-    let committer = rig.group.committer(&committing, rig.now);
-    assert!(
-        matches!(&committer, Ok(Committer::Member { generation, .. }) if *generation == 3),
-        "the state knows generation 3: {committer:?}"
-    );
+    assert_commits_in(&mut rig, &ids[1], 3);
+}
+
+/// A member of this generation may commit, and the state is told the same generation.
+fn assert_commits_in(rig: &mut Rig, id: &MemberId, generation: i32) {
+    let who = identity(id.as_str(), None);
+    let committing = Committing { who: who.clone(), generation, in_transaction: false };
+    let MemberIdentity { member_id, instance_id } = who;
+    let committer = Committer::Member { member_id, instance_id, generation };
+    assert_eq!(rig.group.committer(&committing, rig.now), Ok(committer));
+}
+
+#[test]
+fn what_was_stored_for_a_group_that_was_forgotten_meanwhile_says_nothing_of_its_successor() {
+    let (rig, ids) = Rig::stable(1);
+    let mut next = restarted(&rig);
+    next.step(|group, step| group.stored(4, StoreKind::Emptied { generation: 0 }, Ok(()), step));
+    assert_commits_in(&mut next, &ids[0], 1);
 }
 
 #[test]
