@@ -76,7 +76,7 @@ async fn every_captured_request_is_answered_in_its_version() {
     let mut seen = BTreeSet::new();
     let mut failures = Vec::new();
     for exchange in ["exchanges", "groups", "transactions"].into_iter().flat_map(exchanges) {
-        if exchange.response.is_empty() || exchange.case.contains("acks 0") {
+        if exchange.response.is_empty() {
             continue;
         }
         if let Err(error) = ask(&mut client, &exchange).await {
