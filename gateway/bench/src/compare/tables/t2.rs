@@ -24,22 +24,36 @@ enum Data {
     Cold,
 }
 
-/// Data, name, consumers, and whether the kernel throws away what a client would copy.
-const READS: [(Data, &str, u32, bool); 7] = [
-    (Data::Tail, "tail 1 consumer", 1, false),
-    (Data::Tail, "tail 4 consumers", 4, false),
-    (Data::Tail, "tail 1 consumer, discarded", 1, true),
-    (Data::Old, "old 1 consumer", 1, false),
-    (Data::Old, "old 4 consumers", 4, false),
-    (Data::Cold, "cold 1 consumer", 1, false),
-    (Data::Cold, "cold 4 consumers", 4, false),
+/// A row of consumers.
+struct Reading {
+    name: &'static str,
+    data: Data,
+    consumers: u32,
+    /// Whether the kernel throws away what a client would copy.
+    discards: bool,
+}
+
+impl Reading {
+    const fn new(name: &'static str, data: Data, consumers: u32) -> Self {
+        Self { name, data, consumers, discards: false }
+    }
+}
+
+const READINGS: [Reading; 7] = [
+    Reading::new("tail 1 consumer", Data::Tail, 1),
+    Reading::new("tail 4 consumers", Data::Tail, 4),
+    Reading { discards: true, ..Reading::new("tail 1 consumer, discarded", Data::Tail, 1) },
+    Reading::new("old 1 consumer", Data::Old, 1),
+    Reading::new("old 4 consumers", Data::Old, 4),
+    Reading::new("cold 1 consumer", Data::Cold, 1),
+    Reading::new("cold 4 consumers", Data::Cold, 4),
 ];
 const ALONE: &str = "producer alone";
 const BESIDE: &str = "producer beside a cold consumer";
 
 /// Names of all rows.
 pub(crate) fn names() -> Vec<String> {
-    READS.iter().map(|(_, name, ..)| *name).chain([ALONE, BESIDE]).map(str::to_owned).collect()
+    READINGS.iter().map(|reading| reading.name).chain([ALONE, BESIDE]).map(str::to_owned).collect()
 }
 
 /// Writes the data, then measures the rows that are wanted.
@@ -62,8 +76,9 @@ pub(crate) fn measure(contest: &mut Contest<'_>) -> Result<Table, BenchError> {
         notes: vec![format!(
             "16 partitions. tail: 64 MiB, just written; old: {} GiB, read round and round; cold: each byte of them once, {}. \
              Consumers read disjoint partitions, copy what arrives and look at the headers of batches; discarded: the kernel \
-             throws the records away instead. What both sides hold is verified {}. Limit: the null broker that sends. Producers send 10,000 records of 1 KiB a second, and go before \
-             the consumer on the client's core; p50 and p99 of reads are those of fetches.",
+             throws the records away instead. What both sides hold is verified {}. Limit: the null broker that sends. \
+             Producers send 10,000 records of 1 KiB a second, and go before the consumer on the client's core; p50 and p99 of \
+             reads are those of fetches.",
             contest.args.old_gib,
             if can_drop_caches() {
                 "from an empty page cache"
@@ -91,13 +106,10 @@ pub(crate) fn measure(contest: &mut Contest<'_>) -> Result<Table, BenchError> {
             check(contest, side, &topics[1], TAIL_RECORDS)?;
         }
     }
-    for (data, name, consumers, discard) in READS.iter().filter(|(_, name, ..)| contest.args.wants(name)) {
-        let topic = if *data == Data::Tail { &topics[1] } else { &topics[0] };
-        let mut load = words(&format!("--mode consume --connections {consumers} --concurrency {consumers}"));
-        load.extend(words(&format!("--topic {topic}")));
-        load.extend(discard.then(|| "--discard".to_owned()));
-        let found = read(contest, &ours, name, *data, load)?;
-        add(&mut table, name, &found);
+    for reading in READINGS.iter().filter(|reading| contest.args.wants(reading.name)) {
+        let topic = if reading.data == Data::Tail { &topics[1] } else { &topics[0] };
+        let found = read(contest, &ours, reading, topic)?;
+        add(&mut table, reading.name, &found);
     }
     let mut p99 = Vec::new();
     for name in [ALONE, BESIDE].into_iter().filter(|name| contest.args.wants(name)) {
@@ -141,13 +153,11 @@ fn check(contest: &Contest<'_>, side: &Side, topic: &str, records: u64) -> Resul
     )))
 }
 
-fn read(
-    contest: &mut Contest<'_>,
-    ours: &Side,
-    name: &str,
-    data: Data,
-    mut load: Vec<String>,
-) -> Result<Pairs, BenchError> {
+fn read(contest: &mut Contest<'_>, ours: &Side, reading: &Reading, topic: &str) -> Result<Pairs, BenchError> {
+    let Reading { name, data, consumers, discards } = *reading;
+    let mut load = words(&format!("--mode consume --connections {consumers}"));
+    load.extend(words(&format!("--concurrency {consumers} --topic {topic}")));
+    load.extend(discards.then(|| "--discard".to_owned()));
     if data == Data::Cold {
         // Whatever is read a second time, be it after a warm-up, is not cold any more: a run ends with the data.
         load.extend(words(&format!("--duration {} --warmup 0", contest.args.seconds)));
