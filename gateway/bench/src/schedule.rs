@@ -1,5 +1,7 @@
 //! When records are due in an open loop: at equal distances from the start, whatever became of those before.
 
+use std::time::Duration;
+
 /// Records that are due, one after the other.
 #[derive(Clone, Debug)]
 pub(crate) struct Schedule {
@@ -23,6 +25,12 @@ impl Schedule {
     pub(crate) fn due_ns(&self, number: u64) -> u64 {
         let after = u128::from(number) * SECOND_NS / u128::from(self.rate);
         self.start_ns.saturating_add(u64::try_from(after).unwrap_or(u64::MAX))
+    }
+
+    /// The time between requests of up to `most` records.
+    pub(crate) fn period(&self, most: u64) -> Duration {
+        let after = |records| self.due_ns(records).saturating_sub(self.start_ns);
+        Duration::from_nanos(after(most).min(after(1).max(self.linger_ns)))
     }
 
     /// Takes the records of the next request, up to `most`, if it is time to send it: their first number and count.
@@ -54,6 +62,8 @@ impl Schedule {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::Schedule;
 
     const MS: u64 = 1_000_000;
@@ -69,6 +79,7 @@ mod tests {
         assert_eq!(schedule.take(13 * MS + MS / 2, 10), Some((1, 8)));
         assert_eq!(schedule.due_ns(8), 13 * MS);
         assert_eq!(schedule.take(13 * MS + MS / 2, 10), None);
+        assert_eq!(schedule.period(10), Duration::from_millis(1));
     }
 
     #[test]
@@ -78,6 +89,7 @@ mod tests {
         assert_eq!(schedule.take(3 * MS, 10), None);
         assert_eq!(schedule.next_ns(10), 7 * MS);
         assert_eq!(schedule.take(7 * MS, 10), Some((3, 5)));
+        assert_eq!([3, 10].map(|most| schedule.period(most)), [3, 4].map(Duration::from_millis));
     }
 
     #[test]

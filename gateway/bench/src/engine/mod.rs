@@ -4,6 +4,7 @@
 //! allocated for a request; [`Poller`] says which connections have something to do.
 
 mod connection;
+mod pace;
 mod poller;
 
 pub(crate) use connection::{Connection, Slot, Used, connect};

@@ -91,6 +91,11 @@ pub(crate) fn poller() -> Result<Poller, BenchError> {
     Poller::new().map_err(BenchError::system("cannot make an epoll"))
 }
 
+/// Has a load that is due at distances of `period` awake in time.
+pub(crate) fn keep_pace(poller: &mut Poller, period: Duration) -> Result<(), BenchError> {
+    poller.keep_pace(period).map_err(BenchError::system("cannot make a timer"))
+}
+
 /// The share of one of `count` connections in `whole`; at least 1.
 pub(crate) fn share(whole: usize, count: usize, position: usize) -> usize {
     (whole / count.max(1) + usize::from(position < whole % count.max(1))).max(1)

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use chronik_types::{CompressionType, ErrorCode, Sequence, TimestampMs};
 
-use super::{Load, drive, poller, share, spread};
+use super::{Load, drive, keep_pace, poller, share, spread};
 use crate::args::{Acks, BenchArgs, Compression};
 use crate::cluster::{self, Leader};
 use crate::control::Control;
@@ -88,6 +88,9 @@ pub(crate) fn run(
         lane.connection.watch(&poller, token)?;
     }
     let run = Run::new(args, control, meter, ledger)?;
+    if let Some(schedule) = &run.schedule {
+        keep_pace(&mut poller, schedule.period(run.most_records()))?;
+    }
     drive(&mut ProduceLoad { lanes, run }, &mut poller)
 }
 
@@ -252,14 +255,18 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
+    /// Records of a request at most.
+    fn most_records(&self) -> u64 {
+        self.shape.records_per_batch * self.shape.batches_per_request as u64
+    }
+
     /// How long there is nothing to do but to read.
     fn idle(&self) -> Duration {
-        let most = self.shape.records_per_batch * self.shape.batches_per_request as u64;
         match &self.schedule {
             _ if self.full || self.meter.phase() == Phase::Drain || self.meter.is_spent() => Duration::MAX,
-            Some(schedule) => {
-                Duration::from_nanos(schedule.next_ns(most).saturating_sub(self.meter.now_ns()))
-            }
+            Some(schedule) => Duration::from_nanos(
+                schedule.next_ns(self.most_records()).saturating_sub(self.meter.now_ns()),
+            ),
             None if self.shape.answered => Duration::MAX,
             // Nobody says when the socket has taken the last request: look again.
             None => Duration::ZERO,

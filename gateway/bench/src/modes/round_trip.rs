@@ -11,7 +11,7 @@ use chronik_types::{Clock, CompressionType, Sequence, SystemClock, TimestampMs};
 use chronik_wire::batch::{BatchBuilder, BatchHeader, NewRecord, RecordBatch};
 
 use super::produce::{TIMEOUT_MS, acks, codec, records_per_batch};
-use super::{Load, drive, poller, share, spread};
+use super::{Load, drive, keep_pace, poller, share, spread};
 use crate::args::BenchArgs;
 use crate::cluster::{self, Bounds, Leader};
 use crate::control::Control;
@@ -129,6 +129,7 @@ pub(crate) fn run(
         corrupt: 0,
         full: false,
     };
+    keep_pace(&mut poller, load.schedule.period(load.records_per_batch))?;
     drive(&mut load, &mut poller)?;
     Ok(Verified {
         records: load.received.count(),
