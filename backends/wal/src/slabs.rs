@@ -3,6 +3,9 @@
 //! Blocks come and go in order, and differ in size. As allocations of their own they leave holes that nothing fits in,
 //! and memory that is given back has to be zeroed by the kernel when it is taken again. A slab is free once the last block
 //! in it is forgotten, and the next blocks go there.
+//!
+//! New memory is slow where it is touched first: the kernel clears 2 MiB at once, and a virtual machine's host may have to
+//! find them, which took 5 ms. So housekeeping makes a slab ahead of those who write ([`Slabs::prepare`]).
 
 use std::collections::VecDeque;
 
@@ -21,6 +24,8 @@ pub(crate) struct Slabs {
 struct State {
     /// What is left of the slab that is being filled.
     open: Option<BytesMut>,
+    /// The slab to fill next.
+    next: Option<BytesMut>,
     /// Handles of the others, the one filled longest ago first.
     filled: VecDeque<BytesMut>,
 }
@@ -47,19 +52,41 @@ impl Slabs {
             Some(open) if open.capacity() >= len => open,
             full => {
                 occupied += full.as_ref().map_or(0, BytesMut::capacity);
-                let slab = state.free_slab();
+                let slab = state.next.take().or_else(|| state.free_slab());
                 state.filled.extend(full);
-                slab
+                aligned(slab.unwrap_or_else(new_slab), SLAB_LEN)
             }
         };
         state.open = Some(bytes.split_off(len.next_multiple_of(PAGE_LEN)));
+        if state.is_short() {
+            state.next = state.free_slab();
+        }
         Room { bytes, occupied: occupied as u64 }
+    }
+
+    /// Whether [`Slabs::prepare`] would be of use.
+    pub(crate) fn is_short(&self) -> bool {
+        self.state.lock().is_short()
+    }
+
+    /// Makes the slab that will be filled next, and touches its memory.
+    pub(crate) fn prepare(&self) {
+        let mut slab = new_slab();
+        slab.resize(slab.capacity(), 0);
+        slab.clear();
+        // If one has become free meanwhile, this one goes again.
+        self.state.lock().next.get_or_insert(slab);
     }
 }
 
 impl State {
-    /// A slab that nobody uses any more, or a new one. Gives memory back when there are more than a few of the former.
-    fn free_slab(&mut self) -> BytesMut {
+    /// Whether the open slab is half full and none follows it.
+    fn is_short(&self) -> bool {
+        self.next.is_none() && self.open.as_ref().is_some_and(|open| open.capacity() < SLAB_LEN / 2)
+    }
+
+    /// A slab that nobody uses any more. Gives memory back when there are more than a few.
+    fn free_slab(&mut self) -> Option<BytesMut> {
         let mut found = None;
         let mut spare = SPARE_SLABS;
         self.filled.retain_mut(|slab| {
@@ -74,9 +101,13 @@ impl State {
             spare = spare.saturating_sub(1);
             keep
         });
-        let slab = found.unwrap_or_else(|| BytesMut::with_capacity(SLAB_LEN + PAGE_LEN));
-        aligned(slab, SLAB_LEN)
+        found
     }
+}
+
+/// Room for a slab, wherever it has to begin to be aligned.
+fn new_slab() -> BytesMut {
+    BytesMut::with_capacity(SLAB_LEN + PAGE_LEN)
 }
 
 /// The aligned part, of a length, of empty memory that is a page longer.

@@ -1,4 +1,5 @@
-//! What happens beside writing: the next segment is made, pages are zeroed ahead of the writers, old segments go.
+//! What happens beside writing: the next segment and memory for the next blocks are made, pages are zeroed ahead of the
+//! writers, old segments go.
 //!
 //! The first write to an allocated page changes metadata, and that takes as long as the write itself. Writing zeros
 //! ahead takes this off the path of the producers; in a recycled file all pages have been written already.
@@ -99,13 +100,15 @@ impl Log {
         };
         if next {
             self.prepare_next();
+        } else if self.slabs.is_short() {
+            self.slabs.prepare();
         } else if let Some((target, limit)) = zero {
             self.zero(&target, limit);
         }
     }
 
     pub(super) fn has_chore(&self, builder: &Builder) -> bool {
-        self.needs_next(builder) || self.to_zero(builder).is_some()
+        self.needs_next(builder) || self.slabs.is_short() || self.to_zero(builder).is_some()
     }
 
     fn needs_next(&self, builder: &Builder) -> bool {
