@@ -24,5 +24,5 @@ pub use text::{check_file, default_text, show_text};
 pub use values::{
     Backend, BrokerCompression, ByteSize, CleanupPolicy, ConsumerAssignor, ConsumerMigration, Durability,
     HostPort, Listener, LogFormat, Millis, RebalanceProtocol, ReplicationFactorPolicy, SecurityProtocol,
-    SizeLimit, TimeLimit,
+    SizeLimit, SocketBuffer, TimeLimit,
 };

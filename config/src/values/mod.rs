@@ -9,6 +9,7 @@ mod limit;
 mod listener;
 mod plain;
 mod size;
+mod socket_buffer;
 
 pub use choice::{
     Backend, BrokerCompression, CleanupPolicy, ConsumerAssignor, ConsumerMigration, Durability, LogFormat,
@@ -17,6 +18,7 @@ pub use choice::{
 pub use limit::{Millis, SizeLimit, TimeLimit};
 pub use listener::{HostPort, Listener, SecurityProtocol};
 pub use size::ByteSize;
+pub use socket_buffer::SocketBuffer;
 
 /// A value as it was written, before a setting has read it.
 #[derive(Clone, Debug, PartialEq)]

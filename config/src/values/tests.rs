@@ -46,6 +46,21 @@ fn reads_times_with_units_and_writes_them_back() {
 }
 
 #[test]
+fn buffers_of_sockets_may_be_left_to_the_system() {
+    let read = |raw| SocketBuffer::read(&raw);
+    assert_eq!(read(text("100KiB")), Ok(SocketBuffer::kib(100)));
+    assert_eq!(read(Raw::Integer(102_400)), Ok(SocketBuffer::kib(100)));
+    for system in [text("system"), Raw::Integer(-1)] {
+        let buffer = read(system).unwrap();
+        assert_eq!((buffer.bytes(), buffer.toml().as_deref()), (None, Some("\"system\"")));
+    }
+    assert_eq!(SocketBuffer::kib(100).toml().as_deref(), Some("\"100KiB\""));
+    assert_eq!(SocketBuffer::SYSTEM.kafka().as_deref(), Some("-1"));
+    assert_eq!(read(text("3GiB")), Err(Some("too large".to_owned())));
+    assert_eq!(read(text("some")), Err(None));
+}
+
+#[test]
 fn limits_know_what_stands_for_none() {
     assert_eq!(TimeLimit::read(&text("unlimited")), Ok(TimeLimit::new(-1)));
     assert_eq!(TimeLimit::read(&text("7d")), Ok(TimeLimit::new(604_800_000)));

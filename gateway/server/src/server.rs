@@ -65,7 +65,7 @@ impl Server {
         let limits = &parts.settings.limits;
         let mut sockets = Vec::new();
         for listener in &parts.settings.kafka.listeners {
-            sockets.push((listener, bind(listener, limits.socket_listen_backlog_size).await?));
+            sockets.push((listener, bind(listener, limits).await?));
         }
         let connection_metrics = Arc::new(ConnectionMetrics::register(parts.registry));
         let request_metrics = RequestMetrics::register(parts.registry);

@@ -51,12 +51,16 @@ pub(super) const KEYS: &[BrokerConfigKey] = &[
     int("socket.request.max.bytes", "The largest request.")
         .at_least(1)
         .sets("limits.socket_request_max_bytes"),
-    int("socket.send.buffer.bytes", "-1: the operating system sizes the buffers of sockets.")
-        .or("-1")
-        .reported(),
-    int("socket.receive.buffer.bytes", "-1: the operating system sizes the buffers of sockets.")
-        .or("-1")
-        .reported(),
+    int(
+        "socket.send.buffer.bytes",
+        "What the operating system takes of an answer before the client has; -1: as much as it likes.",
+    )
+    .sets("limits.socket_send_buffer_bytes"),
+    int(
+        "socket.receive.buffer.bytes",
+        "What the operating system takes of requests before they are read; -1: as much as it likes.",
+    )
+    .sets("limits.socket_receive_buffer_bytes"),
     int(
         "socket.listen.backlog.size",
         "Connections that the operating system may hold before they are accepted.",
