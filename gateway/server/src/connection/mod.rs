@@ -122,6 +122,7 @@ where
         if self.is_reading && self.closing.as_mut().poll(cx).is_ready() {
             self.stop_reading(Ended::ByGateway);
         }
+        self.writer.begin_turn();
         self.pipeline.poll_running(cx);
         loop {
             let limited = self.read_requests(cx);
@@ -200,9 +201,9 @@ where
     }
 
     fn flush(&mut self, cx: &mut Context<'_>) -> io::Result<Poll<()>> {
-        let mut sent = 0;
-        let flushed = self.writer.poll_flush(&mut self.io, cx, &mut sent);
-        if sent > 0 {
+        let before = self.writer.unsent();
+        let flushed = self.writer.poll_flush(&mut self.io, cx);
+        if self.writer.unsent() < before {
             self.timeouts.progress(self.clock.monotonic());
         }
         match flushed {

@@ -1,5 +1,6 @@
 //! Writing responses: the pieces of all that are ready go out in one vectored write, without being joined. After so many
-//! bytes the other connections have their turn, whatever the client would still take: its answers may be very large.
+//! bytes the other connections have their turn, whatever the client would still take: its answers may be very large. Who has
+//! used up a turn skips the next one, so that what arrived meanwhile is not only read but also answered before.
 
 use std::collections::VecDeque;
 use std::io::{self, IoSlice};
@@ -16,19 +17,44 @@ const FEW: usize = 32;
 /// Pieces in one write at most: the limit of the system (`IOV_MAX`).
 const MOST: usize = 1024;
 
-/// Bytes that go out before others have their turn: about a tenth of a millisecond.
+/// Bytes that go out before others have their turn: some fifty microseconds.
 const TURN: usize = 256 * 1024;
+/// What is left of a turn is not worth another write when it is less.
+const LEAST_WRITE: usize = TURN / 8;
 
 /// Responses on their way out.
 #[derive(Debug, Default)]
 pub(super) struct ResponseWriter {
     pieces: VecDeque<Bytes>,
     unsent: usize,
+    turn: Turn,
     /// What is counted for answers on their way out, with the number of unsent bytes behind each of them.
     counted: VecDeque<(usize, Reservation)>,
 }
 
+/// Whose turn it is, between two polls of the task.
+#[derive(Clone, Copy, Debug, Default)]
+enum Turn {
+    /// Ours, for so many more bytes.
+    Ours(usize),
+    /// Ours is used up; the task is polled again once the others that are ready have been.
+    Over,
+    /// Ours again, but skipped.
+    Skipped,
+    /// As `Over`, and the next one is ours.
+    #[default]
+    Waiting,
+}
+
 impl ResponseWriter {
+    /// To be called whenever the task is polled.
+    pub(super) fn begin_turn(&mut self) {
+        self.turn = match self.turn {
+            Turn::Over => Turn::Skipped,
+            Turn::Ours(_) | Turn::Skipped | Turn::Waiting => Turn::Ours(TURN),
+        };
+    }
+
     /// Bytes not yet taken by the connection.
     pub(super) fn unsent(&self) -> usize {
         self.unsent
@@ -48,31 +74,33 @@ impl ResponseWriter {
         }
     }
 
-    /// Writes until all is out, the connection takes no more, or the turn is over. `sent` tells how much went out also when
-    /// it is not all.
-    pub(super) fn poll_flush<W>(
-        &mut self,
-        io: &mut W,
-        cx: &mut Context<'_>,
-        sent: &mut usize,
-    ) -> Poll<io::Result<()>>
+    /// Writes until all is out, the connection takes no more, or the turn is over.
+    pub(super) fn poll_flush<W>(&mut self, io: &mut W, cx: &mut Context<'_>) -> Poll<io::Result<()>>
     where
         W: AsyncWrite + Unpin,
     {
         while !self.pieces.is_empty() {
-            if *sent >= TURN {
-                // Has the task polled again once the others that are ready have been.
-                return pin!(yield_now()).poll(cx).map(Ok);
-            }
+            let left = match self.turn {
+                Turn::Ours(left) if left >= LEAST_WRITE => left,
+                Turn::Ours(_) => {
+                    self.turn = Turn::Over;
+                    return pin!(yield_now()).poll(cx).map(Ok);
+                }
+                Turn::Skipped => {
+                    self.turn = Turn::Waiting;
+                    return pin!(yield_now()).poll(cx).map(Ok);
+                }
+                Turn::Over | Turn::Waiting => return Poll::Pending,
+            };
             let written = if self.pieces.len() <= FEW {
-                ready!(self.poll_write::<W, FEW>(io, cx))?
+                ready!(self.poll_write::<W, FEW>(io, cx, left))?
             } else {
-                ready!(self.poll_write::<W, MOST>(io, cx))?
+                ready!(self.poll_write::<W, MOST>(io, cx, left))?
             };
             if written == 0 {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
             }
-            *sent += written;
+            self.turn = Turn::Ours(left.saturating_sub(written));
             self.advance(written);
         }
         // Given back: an idle connection holds nothing.
@@ -83,17 +111,21 @@ impl ResponseWriter {
         Poll::Ready(Ok(()))
     }
 
-    fn poll_write<W, const N: usize>(&self, io: &mut W, cx: &mut Context<'_>) -> Poll<io::Result<usize>>
+    fn poll_write<W, const N: usize>(
+        &self,
+        io: &mut W,
+        cx: &mut Context<'_>,
+        mut left: usize,
+    ) -> Poll<io::Result<usize>>
     where
         W: AsyncWrite + Unpin,
     {
         if let (1, Some(piece)) = (self.pieces.len(), self.pieces.front()) {
             // What most answers are; a plain send costs the kernel less than a list of one.
-            return Pin::new(io).poll_write(cx, piece.get(..TURN).unwrap_or(piece));
+            return Pin::new(io).poll_write(cx, piece.get(..left).unwrap_or(piece));
         }
         let mut slices = [IoSlice::new(&[]); N];
         let mut count = 0;
-        let mut left = TURN;
         for (slice, piece) in slices.iter_mut().zip(&self.pieces) {
             if left == 0 {
                 break;
@@ -143,14 +175,20 @@ mod tests {
         let whole = writer.unsent();
         let mut turns = Vec::new();
         poll_fn(|cx| {
-            let mut sent = 0;
-            let flushed = writer.poll_flush(&mut tokio::io::sink(), cx, &mut sent);
-            turns.push(sent);
+            let before = writer.unsent();
+            writer.begin_turn();
+            let flushed = writer.poll_flush(&mut tokio::io::sink(), cx);
+            // Asked again in the same turn, it sends nothing more.
+            let again = flushed.is_ready() || writer.poll_flush(&mut tokio::io::sink(), cx).is_pending();
+            assert!(again);
+            turns.push(before - writer.unsent());
             flushed
         })
         .await
         .unwrap();
         assert_eq!(turns.iter().sum::<usize>(), whole);
-        assert!(turns.len() > 4 && turns.iter().all(|sent| *sent <= TURN), "{turns:?}");
+        let (last, full) = turns.split_last().unwrap();
+        assert!(full.len() > 4 && full.iter().step_by(2).all(|sent| *sent == TURN), "{turns:?}");
+        assert!(full.iter().skip(1).step_by(2).all(|sent| *sent == 0) && *last <= TURN, "{turns:?}");
     }
 }
