@@ -179,6 +179,25 @@ mod tests {
     }
 
     #[test]
+    fn the_next_slab_is_made_ahead_unless_one_has_become_free() {
+        let slabs = Slabs::default();
+        let first = fill(&slabs, SLAB_LEN / 2).0;
+        assert!(!slabs.is_short());
+        let second = fill(&slabs, PAGE_LEN).0;
+        assert!(slabs.is_short(), "more than half of the only slab is filled");
+        slabs.prepare();
+        assert!(!slabs.is_short());
+        let place = slabs.state.lock().next.as_ref().map(|slab| slab.as_ptr() as usize);
+        let third = fill(&slabs, SLAB_LEN / 2).0;
+        let from = third.as_ptr() as usize - place.expect("it was made");
+        assert!(from < PAGE_LEN, "the block lies where it was made, but for the alignment");
+
+        drop((first, second));
+        fill(&slabs, PAGE_LEN);
+        assert!(!slabs.is_short(), "the first slab is free again, and comes next");
+    }
+
+    #[test]
     fn memory_is_given_back_when_little_is_held() {
         let slabs = Slabs::default();
         let blocks: Vec<_> = (0..40).map(|_| fill(&slabs, SLAB_LEN / 2).0).collect();

@@ -48,7 +48,8 @@ pub(crate) fn measure(contest: &mut Contest<'_>) -> Result<Table, BenchError> {
         ],
         notes: vec![
             "Open loop, records of 1 KiB, from the moment when each was due; a figure is the median over the runs, max is \
-             the greatest of all. Both have taken 256 MiB before, so that neither touches new memory. Limit: ping-pong for D0, the durable broker's round trip for D1."
+             the greatest of all. Both have taken 256 MiB before, so that neither touches new memory. Limit: ping-pong for \
+             D0, the durable broker's round trip for D1."
                 .to_owned(),
         ],
         ..Table::default()
