@@ -1,6 +1,7 @@
 //! One file for each table: its rows, how each is measured, and its columns.
 
 mod both;
+mod fill;
 mod produce;
 mod row;
 mod sol;

@@ -1,5 +1,6 @@
 //! T2: reading what was written before, and what that does to producers.
 
+use super::fill::fill;
 use super::row::{self, timing, words};
 use crate::BenchError;
 use crate::cluster;
@@ -124,19 +125,6 @@ pub(crate) fn measure(contest: &mut Contest<'_>) -> Result<Table, BenchError> {
     }
     clean_up(contest, &sides, &topics)?;
     Ok(table)
-}
-
-fn fill(contest: &Contest<'_>, side: &Side, topic: &str, records: u64) -> Result<(), BenchError> {
-    let mut load = words("--mode produce --create-topic --partitions 16 --record-size 1024 --duration 600");
-    load.extend(words(&format!("--warmup 0 --records {records} --topic {topic}")));
-    let report = Generator::start(side, &load, contest.cores, &contest.dir)?.finish()?;
-    if report.is_clean() && report.records >= records {
-        return Ok(());
-    }
-    Err(BenchError::Unsupported(format!(
-        "{} took {} of {records} records, with {} errors",
-        side.name, report.records, report.errors
-    )))
 }
 
 /// Reads a topic once and verifies every batch: the rows look at headers only.

@@ -1,7 +1,9 @@
 //! T3: how long a record takes from the moment when it was due to the moment when a consumer has it.
 
+use super::fill::fill;
 use super::row::{self, classes_text, timing, words};
 use crate::BenchError;
+use crate::cluster;
 use crate::compare::args::{Class, CompareArgs};
 use crate::compare::contest::Contest;
 use crate::compare::figures::{Figure, MAX, P50, P99, P99_9, RECORDS, SERVER_CPU, number, text};
@@ -10,10 +12,14 @@ use crate::compare::pairs::{Limit, Pairs, measure as measure_pairs};
 use crate::compare::side::Side;
 use crate::compare::stats::median;
 use crate::compare::table::Table;
+use crate::control::Control;
 
 /// Records in a second, partitions.
 const LOADS: [(u32, u32); 6] =
     [(1_000, 1), (1_000, 16), (10_000, 1), (10_000, 16), (50_000, 1), (50_000, 16)];
+
+/// 256 MiB: more than ours keeps in memory, as the note says.
+const WARM_UP_RECORDS: u64 = 256 << 10;
 
 /// Names of all rows.
 pub(crate) fn names(args: &CompareArgs) -> Vec<String> {
@@ -88,10 +94,9 @@ fn row(
 fn warm_up(contest: &mut Contest<'_>, ours: &Side) -> Result<(), BenchError> {
     for side in std::iter::once(ours.clone()).chain(contest.peer()) {
         contest.alone(&side)?;
-        let mut load = words("--mode produce --create-topic --delete-topic-after --partitions 16 --warmup 0");
-        load.extend(words("--record-size 1024 --records 262144 --duration 600"));
-        load.extend(["--topic".to_owned(), contest.topic()]);
-        Generator::start(&side, &load, contest.cores, &contest.dir)?.finish()?;
+        let topic = contest.topic();
+        fill(contest, &side, &topic, WARM_UP_RECORDS)?;
+        cluster::delete(&mut Control::open(&side.address)?, &topic)?;
     }
     Ok(())
 }
