@@ -122,7 +122,7 @@ where
         if self.is_reading && self.closing.as_mut().poll(cx).is_ready() {
             self.stop_reading(Ended::ByGateway);
         }
-        self.writer.begin_turn();
+        self.writer.begin_turn(cx);
         self.pipeline.poll_running(cx);
         loop {
             let limited = self.read_requests(cx);

@@ -37,21 +37,22 @@ pub(super) struct ResponseWriter {
 enum Turn {
     /// Ours, for so many more bytes.
     Ours(usize),
-    /// Ours is used up; the task is polled again once the others that are ready have been.
+    /// Ours is used up, and the next one is skipped.
     Over,
-    /// Ours again, but skipped.
-    Skipped,
-    /// As `Over`, and the next one is ours.
+    /// It is skipped; the next one is ours.
     #[default]
-    Waiting,
+    Skipped,
 }
 
 impl ResponseWriter {
     /// To be called whenever the task is polled.
-    pub(super) fn begin_turn(&mut self) {
+    pub(super) fn begin_turn(&mut self, cx: &mut Context<'_>) {
         self.turn = match self.turn {
-            Turn::Over => Turn::Skipped,
-            Turn::Ours(_) | Turn::Skipped | Turn::Waiting => Turn::Ours(TURN),
+            Turn::Over => {
+                give_way(cx);
+                Turn::Skipped
+            }
+            Turn::Ours(_) | Turn::Skipped => Turn::Ours(TURN),
         };
     }
 
@@ -80,18 +81,13 @@ impl ResponseWriter {
         W: AsyncWrite + Unpin,
     {
         while !self.pieces.is_empty() {
-            let left = match self.turn {
-                Turn::Ours(left) if left >= LEAST_WRITE => left,
-                Turn::Ours(_) => {
-                    self.turn = Turn::Over;
-                    return pin!(yield_now()).poll(cx).map(Ok);
-                }
-                Turn::Skipped => {
-                    self.turn = Turn::Waiting;
-                    return pin!(yield_now()).poll(cx).map(Ok);
-                }
-                Turn::Over | Turn::Waiting => return Poll::Pending,
-            };
+            // Whoever has no turn is polled again already.
+            let Turn::Ours(left) = self.turn else { return Poll::Pending };
+            if left < LEAST_WRITE {
+                self.turn = Turn::Over;
+                give_way(cx);
+                return Poll::Pending;
+            }
             let written = if self.pieces.len() <= FEW {
                 ready!(self.poll_write::<W, FEW>(io, cx, left))?
             } else {
@@ -155,6 +151,11 @@ impl ResponseWriter {
     }
 }
 
+/// Has the task polled again once the others that are ready have been.
+fn give_way(cx: &mut Context<'_>) {
+    let _pending = pin!(yield_now()).poll(cx);
+}
+
 #[cfg(test)]
 mod tests {
     use std::future::poll_fn;
@@ -176,7 +177,7 @@ mod tests {
         let mut turns = Vec::new();
         poll_fn(|cx| {
             let before = writer.unsent();
-            writer.begin_turn();
+            writer.begin_turn(cx);
             let flushed = writer.poll_flush(&mut tokio::io::sink(), cx);
             // Asked again in the same turn, it sends nothing more.
             let again = flushed.is_ready() || writer.poll_flush(&mut tokio::io::sink(), cx).is_pending();
