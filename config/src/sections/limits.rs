@@ -21,9 +21,9 @@ section! {
         socket_listen_backlog_size: u32 = 1024, in 1 => 65_535;
         /// What the operating system takes of an answer before the client has. Far clients may need more: it is the most that is on its
         /// way to one of them at a time. "system" lets it grow with the distance.
-        socket_send_buffer_bytes: SocketBuffer = SocketBuffer::kib(100), in SocketBuffer::SYSTEM => SocketBuffer::MAX;
+        socket_send_buffer_bytes: SocketBuffer = SocketBuffer::kib(100), in SocketBuffer::SYSTEM => SocketBuffer::new(i32::MAX);
         /// What the operating system takes of a client's requests before they are read.
-        socket_receive_buffer_bytes: SocketBuffer = SocketBuffer::SYSTEM, in SocketBuffer::SYSTEM => SocketBuffer::MAX;
+        socket_receive_buffer_bytes: SocketBuffer = SocketBuffer::SYSTEM, in SocketBuffer::SYSTEM => SocketBuffer::new(i32::MAX);
         /// The largest request.
         socket_request_max_bytes: ByteSize = ByteSize::mib(100), in ByteSize::kib(1) => ByteSize::new(0x7fff_ffff);
         /// Bytes of all requests that are being worked on. When they are used up, sockets are not read until some are free.

@@ -9,16 +9,14 @@ mod limit;
 mod listener;
 mod plain;
 mod size;
-mod socket_buffer;
 
 pub use choice::{
     Backend, BrokerCompression, CleanupPolicy, ConsumerAssignor, ConsumerMigration, Durability, LogFormat,
     RebalanceProtocol, ReplicationFactorPolicy,
 };
-pub use limit::{Millis, SizeLimit, TimeLimit};
+pub use limit::{Millis, SizeLimit, SocketBuffer, TimeLimit};
 pub use listener::{HostPort, Listener, SecurityProtocol};
 pub use size::ByteSize;
-pub use socket_buffer::SocketBuffer;
 
 /// A value as it was written, before a setting has read it.
 #[derive(Clone, Debug, PartialEq)]
