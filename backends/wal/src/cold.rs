@@ -32,19 +32,14 @@ pub(crate) async fn read(log: &Arc<Log>, workers: &Workers, data: DataRef) -> Re
 pub(crate) fn expect(log: &Arc<Log>, workers: &Workers, spans: &[DataRef]) {
     let most = usize::try_from(log.windows.limit() / WINDOW_BYTES / EXPECTED_SHARE).unwrap_or(usize::MAX);
     let most = MOST_EXPECTED.min(most);
-    let mut begun = 0;
-    for data in spans.iter().filter(|data| log.cache.get(data.at.get(), data.len).is_none()) {
-        for Part { window, wanted } in parts(log, *data).into_iter().flatten() {
-            if begun == most {
-                return;
-            }
-            let Some(loading) = log.windows.expect(window, wanted) else { continue };
-            let log = Arc::clone(log);
-            // When all are busy it is read when it is asked for.
-            workers.try_run(move || read_window(&log, loading));
-            begun += 1;
-        }
-    }
+    let wanted = spans.iter().filter(|data| log.cache.get(data.at.get(), data.len).is_none());
+    let parts = wanted.flat_map(|data| parts(log, *data).into_iter().flatten());
+    let loadings = parts.filter_map(|Part { window, wanted }| log.windows.expect(window, wanted));
+    // When all threads are busy, a window is read when it is asked for.
+    workers.try_run_all(loadings.take(most).map(|loading| {
+        let log = Arc::clone(log);
+        move || read_window(&log, loading)
+    }));
 }
 
 /// A span out of the windows that it lies in; `None` when it should be read alone.
