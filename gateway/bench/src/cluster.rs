@@ -88,7 +88,7 @@ fn settled(control: &mut Control, args: &BenchArgs) -> Result<Result<Vec<Leader>
 }
 
 /// Who leads which partitions, or the error code that keeps that from being known.
-fn leaders(control: &mut Control, topic: &str) -> Result<Result<Vec<Leader>, i16>, BenchError> {
+pub(crate) fn leaders(control: &mut Control, topic: &str) -> Result<Result<Vec<Leader>, i16>, BenchError> {
     let name = TopicName(StrBytes::from_string(topic.to_owned()));
     let asked = MetadataRequestTopic::default().with_name(Some(name));
     let request =

@@ -13,13 +13,12 @@ pub(crate) struct Single {
     pub(crate) better: Better,
 }
 
-/// The cells of a row: `ours / peer`, and how many times better ours is.
+/// The cells of a row: `ours / peer`. How many times better ours is, only [`data`] says: of one run on each side that is no
+/// more than a hint.
 pub(crate) fn cells(name: &str, ours: &[Single], peer: &[Single], remark: String) -> Vec<String> {
     let mut cells = vec![name.to_owned()];
     for (place, value) in ours.iter().enumerate() {
-        let figure = figure(value, peer.get(place));
-        let ratio = figure.ratio.map_or_else(String::new, |ratio| format!(" ({ratio:.1}x)"));
-        cells.push(figure.both() + &ratio);
+        cells.push(figure(value, peer.get(place)).both());
     }
     cells.push(remark);
     cells
@@ -57,8 +56,9 @@ mod tests {
     fn a_ratio_says_how_many_times_better_ours_is() {
         let ours = [value(Some(10.0), Better::Lower), value(Some(10.0), Better::Higher)];
         let peer = [value(Some(40.0), Better::Lower), value(Some(5.0), Better::Higher)];
-        let row = cells("row", &ours, &peer, String::new());
-        assert_eq!(row, ["row", "10.0 / 40.0 (4.0x)", "10.0 / 5.00 (2.0x)", ""]);
+        let ratios = ours.iter().zip(&peer).map(|(ours, peer)| figure(ours, Some(peer)).ratio);
+        assert_eq!(ratios.collect::<Vec<_>>(), [Some(4.0), Some(2.0)]);
+        assert_eq!(cells("row", &ours, &peer, String::new()), ["row", "10.0 / 40.0", "10.0 / 5.00", ""]);
     }
 
     #[test]

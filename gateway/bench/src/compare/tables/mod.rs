@@ -41,13 +41,13 @@ pub(crate) fn names(args: &CompareArgs) -> String {
         let names = match table {
             TableName::T0 => Vec::new(),
             TableName::T1 => t1::names(args),
-            TableName::T2 => t2::names(),
+            TableName::T2 => t2::names(args),
             TableName::T3 => t3::names(args),
-            TableName::T4 => t4::names(),
-            TableName::T5 => t5::names(),
+            TableName::T4 => t4::names(args),
+            TableName::T5 => t5::names(args),
             TableName::T6 => t6::names(args),
             TableName::T7 => t7::names(args),
-            TableName::T10 => t10::names(),
+            TableName::T10 => t10::names(args),
         };
         for name in names {
             text.push_str(&format!("{table:?}  {name}\n"));

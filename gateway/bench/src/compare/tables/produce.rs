@@ -1,6 +1,7 @@
 //! Rows that produce: what T1 and T7 have in common.
 
-use super::row::{classes_text, timing, words};
+use super::fill::append_first;
+use super::row::{classes_text, timing, validate, words};
 use crate::BenchError;
 use crate::compare::args::{Class, CompareArgs};
 use crate::compare::contest::Contest;
@@ -11,7 +12,7 @@ use crate::compare::pairs::{Limit, Pairs, measure};
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Produce {
     pub(crate) record_bytes: usize,
-    pub(crate) partitions: u32,
+    pub(crate) partitions: usize,
     pub(crate) connections: u32,
     /// `None` fills batches of 64 KiB.
     pub(crate) records_per_batch: Option<u32>,
@@ -60,12 +61,12 @@ impl Produce {
         let side = contest.ours(ours, &[])?;
         let mut load = self.arguments();
         load.extend(timing(contest));
-        if !contest.args.unverified {
-            load.push("--validate".to_owned());
-        }
+        load.extend(validate(contest.args));
         measure(contest, &name, &side, self.limit(ours), &mut |contest, side| {
+            let topic = contest.topic();
+            append_first(contest, side, &topic, self.partitions)?;
             let mut load = load.clone();
-            load.extend(["--topic".to_owned(), contest.topic()]);
+            load.extend(["--topic".to_owned(), topic]);
             let generator = Generator::start(side, &load, contest.cores, &contest.dir)?;
             Ok(generator.finish()?.into())
         })

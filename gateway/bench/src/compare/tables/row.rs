@@ -17,6 +17,21 @@ pub(crate) fn classes_text(ours: Class, args: &CompareArgs) -> String {
     }
 }
 
+/// The class of ours for a table that has only one: that of the peer's, or the one that is run or wanted.
+pub(crate) fn first_class(args: &CompareArgs) -> Class {
+    args.classes().first().copied().unwrap_or(args.peer_durability)
+}
+
+/// The strongest class of ours that is wanted, for what is not about the class of the peer: starts, memory, partitions.
+pub(crate) fn strongest_class(args: &CompareArgs) -> Class {
+    args.classes().last().copied().unwrap_or(args.peer_durability)
+}
+
+/// Asks a run to read back what was acknowledged, unless nobody wants that.
+pub(crate) fn validate(args: &CompareArgs) -> Option<String> {
+    (!args.unverified).then(|| "--validate".to_owned())
+}
+
 /// The arguments of the load generator that each run has.
 pub(crate) fn timing(contest: &Contest<'_>) -> Vec<String> {
     let args = contest.args;

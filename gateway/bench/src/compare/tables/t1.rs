@@ -52,8 +52,8 @@ pub(crate) fn measure(contest: &mut Contest<'_>) -> Result<Table, BenchError> {
             "valid",
         ],
         notes: vec![
-            "64 requests in flight over 4 connections and batches of 64 KiB unless the row says otherwise. Limit: the null \
-             broker for D0, the durable one for D1."
+            "64 requests in flight over 4 connections and batches of 64 KiB unless the row says otherwise. Each partition has \
+             a record before it is measured. Limit: the null broker for D0, the durable one for D1."
                 .to_owned(),
         ],
         ..Table::default()

@@ -7,7 +7,9 @@ use chronik_sol::monotonic_seconds;
 use rustix::process::Signal;
 
 use super::both::{self, Single};
+use super::row::{classes_text, strongest_class};
 use crate::BenchError;
+use crate::compare::args::CompareArgs;
 use crate::compare::client::{create, produce_one, until};
 use crate::compare::contest::Contest;
 use crate::compare::figures::Better;
@@ -22,8 +24,12 @@ use crate::control::Control;
 const NAME: &str = "footprint";
 
 /// Names of all rows.
-pub(crate) fn names() -> Vec<String> {
-    vec![NAME.to_owned()]
+pub(crate) fn names(args: &CompareArgs) -> Vec<String> {
+    vec![full_name(args)]
+}
+
+fn full_name(args: &CompareArgs) -> String {
+    format!("{} {NAME}", classes_text(strongest_class(args), args))
 }
 
 /// Measures both sides.
@@ -34,7 +40,8 @@ pub(crate) fn measure(contest: &mut Contest<'_>) -> Result<Table, BenchError> {
         columns: vec![
             "row",
             "program MB ours / peer",
-            "RSS MiB idle ours / peer",
+            "RSS MiB started ours / peer",
+            "RSS MiB after a record ours / peer",
             "start to first acknowledged record ms ours / peer",
             "open files ours / peer",
             "threads ours / peer",
@@ -42,12 +49,13 @@ pub(crate) fn measure(contest: &mut Contest<'_>) -> Result<Table, BenchError> {
         ],
         notes: vec![
             "Ours starts with an empty directory, as often as there are pairs (median); the peer in its own, once, and only \
-             where --peer-restart is given. Idle: after that record."
+             where --peer-restart is given; what it uses after other work is not shown."
                 .to_owned(),
         ],
         ..Table::default()
     };
-    if !contest.args.wants(NAME) {
+    let name = full_name(contest.args);
+    if !contest.args.wants(&name) {
         return Ok(table);
     }
     // One of an earlier table would be in the way.
@@ -62,8 +70,8 @@ pub(crate) fn measure(contest: &mut Contest<'_>) -> Result<Table, BenchError> {
         }),
     };
     contest.everybody()?;
-    table.rows.push(both::cells(NAME, &ours, &peer, remark));
-    table.data.push(both::data(NAME, &ours, &peer));
+    table.rows.push(both::cells(&name, &ours, &peer, remark));
+    table.data.push(both::data(&name, &ours, &peer));
     Ok(table)
 }
 
@@ -73,9 +81,9 @@ fn of_ours(contest: &mut Contest<'_>) -> Result<Vec<Single>, BenchError> {
         let class = contest.args.durability;
         let side = contest.ours(class, &[])?;
         contest.alone(&side)?;
-        return figures(Some(size), None, &side);
+        return figures(Some(size), None, None, &side);
     }
-    let class = contest.args.classes().first().copied().unwrap_or(contest.args.peer_durability);
+    let class = strongest_class(contest.args);
     let mut times = Vec::new();
     let mut last = Vec::new();
     for turn in 0..contest.args.pairs {
@@ -84,9 +92,10 @@ fn of_ours(contest: &mut Contest<'_>) -> Result<Vec<Single>, BenchError> {
         let start = monotonic_seconds();
         let ours = Ours::start(contest.args, &contest.dir, class, &[])?;
         let side = ours.side();
+        let started = side.pid.map(resident_bytes).transpose()?;
         first_record(&side.address, &topic)?;
         times.push((monotonic_seconds() - start) * 1e3);
-        last = figures(Some(size), median(&times), &side)?;
+        last = figures(Some(size), started, median(&times), &side)?;
         drop(ours);
     }
     Ok(last)
@@ -100,11 +109,9 @@ fn of_peer(contest: &mut Contest<'_>, peer: &Side) -> Result<(Vec<Single>, Strin
     contest.say("T10: start of the peer");
     let ready = |address: &str| until(120.0, || first_record(address, &topic));
     let Some((peer, seconds)) = restart(contest, peer, Signal::TERM, &[], &ready)? else {
-        contest.alone(peer)?;
-        let remark = "peer: not started anew, its memory is that of a used one".to_owned();
-        return Ok((figures(size, None, peer)?, remark));
+        return Ok((vec![program(size)], "peer: not started anew".to_owned()));
     };
-    Ok((figures(size, Some(seconds * 1e3), &peer)?, String::new()))
+    Ok((figures(size, None, Some(seconds * 1e3), &peer)?, String::new()))
 }
 
 fn first_record(address: &str, topic: &str) -> Result<(), BenchError> {
@@ -117,17 +124,33 @@ fn first_record(address: &str, topic: &str) -> Result<(), BenchError> {
     until(30.0, || produce_one(&mut control, topic))
 }
 
+/// The figures of a side that has acknowledged a record, and what it used when it had started.
 #[expect(clippy::cast_precision_loss, reason = "bytes and counts")]
-fn figures(size: Option<u64>, start_ms: Option<f64>, side: &Side) -> Result<Vec<Single>, BenchError> {
-    let lower = |name, value| Single { name, value, better: Better::Lower };
+fn figures(
+    size: Option<u64>,
+    started: Option<u64>,
+    start_ms: Option<f64>,
+    side: &Side,
+) -> Result<Vec<Single>, BenchError> {
     let of = |look: fn(u32) -> Result<u64, BenchError>| side.pid.map(look).transpose();
+    let mib = |bytes: Option<u64>| bytes.map(|bytes| bytes as f64 / f64::from(1 << 20));
     Ok(vec![
-        lower("program_mb", size.map(|bytes| bytes as f64 / 1e6)),
-        lower("rss_mib", of(resident_bytes)?.map(|bytes| bytes as f64 / f64::from(1 << 20))),
+        program(size),
+        lower("rss_started_mib", mib(started)),
+        lower("rss_mib", mib(of(resident_bytes)?)),
         lower("first_record_ms", start_ms),
         lower("open_files", of(descriptors)?.map(|count| count as f64)),
         lower("threads", of(threads)?.map(|count| count as f64)),
     ])
+}
+
+#[expect(clippy::cast_precision_loss, reason = "bytes of a program")]
+fn program(size: Option<u64>) -> Single {
+    lower("program_mb", size.map(|bytes| bytes as f64 / 1e6))
+}
+
+fn lower(name: &'static str, value: Option<f64>) -> Single {
+    Single { name, value, better: Better::Lower }
 }
 
 /// A file, or all files of a directory.

@@ -1,9 +1,10 @@
 //! T2: reading what was written before, and what that does to producers.
 
 use super::fill::fill;
-use super::row::{self, timing, words};
+use super::row::{self, classes_text, first_class, timing, validate, words};
 use crate::BenchError;
 use crate::cluster;
+use crate::compare::args::CompareArgs;
 use crate::compare::contest::Contest;
 use crate::compare::figures::{
     Figure, MEGABYTES, NONE, P50, P99, RECORDS, SERVER_CPU, SYSTEM_CPU, number, text,
@@ -53,8 +54,18 @@ const ALONE: &str = "producer alone";
 const BESIDE: &str = "producer beside a cold consumer";
 
 /// Names of all rows.
-pub(crate) fn names() -> Vec<String> {
-    READINGS.iter().map(|reading| reading.name).chain([ALONE, BESIDE]).map(str::to_owned).collect()
+pub(crate) fn names(args: &CompareArgs) -> Vec<String> {
+    READINGS
+        .iter()
+        .map(|reading| reading.name)
+        .chain([ALONE, BESIDE])
+        .map(|name| full_name(name, args))
+        .collect()
+}
+
+/// The name of a row with the classes, such as `D0 tail 1 consumer`.
+fn full_name(name: &str, args: &CompareArgs) -> String {
+    format!("{} {name}", classes_text(first_class(args), args))
 }
 
 /// Writes the data, then measures the rows that are wanted.
@@ -90,41 +101,55 @@ pub(crate) fn measure(contest: &mut Contest<'_>) -> Result<Table, BenchError> {
         )],
         ..Table::default()
     };
-    if !names().iter().any(|name| contest.args.wants(name)) {
+    let args = contest.args;
+    if !names(args).iter().any(|name| args.wants(name)) {
         return Ok(table);
     }
-    let class = contest.args.classes().first().copied().unwrap_or(contest.args.peer_durability);
-    let ours = contest.ours(class, &[])?;
+    let ours = contest.ours(first_class(args), &[])?;
     let sides: Vec<Side> = std::iter::once(ours.clone()).chain(contest.peer()).collect();
     let topics = [contest.topic(), contest.topic()];
     for side in &sides {
-        contest.alone(side)?;
-        contest.say(&format!("T2: writing {} GiB to {}", contest.args.old_gib, side.name));
-        fill(contest, side, &topics[0], contest.args.old_gib << 20)?;
-        fill(contest, side, &topics[1], TAIL_RECORDS)?;
-        if !contest.args.unverified {
-            check(contest, side, &topics[0], contest.args.old_gib << 20)?;
-            check(contest, side, &topics[1], TAIL_RECORDS)?;
+        write(contest, side, &topics)?;
+    }
+    for reading in READINGS {
+        let name = full_name(reading.name, args);
+        if args.wants(&name) {
+            let topic = if reading.data == Data::Tail { &topics[1] } else { &topics[0] };
+            let found = read(contest, &ours, &name, &reading, topic)?;
+            add(&mut table, &name, &found, true);
         }
     }
-    for reading in READINGS.iter().filter(|reading| contest.args.wants(reading.name)) {
-        let topic = if reading.data == Data::Tail { &topics[1] } else { &topics[0] };
-        let found = read(contest, &ours, reading, topic)?;
-        add(&mut table, reading.name, &found);
-    }
     let mut p99 = Vec::new();
-    for name in [ALONE, BESIDE].into_iter().filter(|name| contest.args.wants(name)) {
-        let cold = (name == BESIDE).then_some(topics[0].as_str());
-        let found = produce(contest, &ours, name, cold)?;
-        p99.push(P99.over(&found.0.counted()));
-        add(&mut table, name, &found.0);
-        table.notes.extend(found.1);
+    for (name, cold) in [(ALONE, None), (BESIDE, Some(topics[0].as_str()))] {
+        let name = full_name(name, args);
+        if args.wants(&name) {
+            let (found, note) = produce(contest, &ours, &name, cold)?;
+            p99.push(P99.over(&found.counted()));
+            add(&mut table, &name, &found, false);
+            table.notes.extend(note);
+        }
     }
     if let [alone, beside] = p99.as_slice() {
         table.notes.push(rises(alone, beside));
     }
     clean_up(contest, &sides, &topics)?;
     Ok(table)
+}
+
+/// Writes what is read: the old data, and the tail.
+fn write(contest: &mut Contest<'_>, side: &Side, topics: &[String; 2]) -> Result<(), BenchError> {
+    contest.alone(side)?;
+    contest.say(&format!("T2: writing {} GiB to {}", contest.args.old_gib, side.name));
+    let records = [contest.args.old_gib << 20, TAIL_RECORDS];
+    for (topic, records) in topics.iter().zip(records) {
+        fill(contest, side, topic, records)?;
+    }
+    if !contest.args.unverified {
+        for (topic, records) in topics.iter().zip(records) {
+            check(contest, side, topic, records)?;
+        }
+    }
+    Ok(())
 }
 
 /// Reads a topic once and verifies every batch: the rows look at headers only.
@@ -141,8 +166,14 @@ fn check(contest: &Contest<'_>, side: &Side, topic: &str, records: u64) -> Resul
     )))
 }
 
-fn read(contest: &mut Contest<'_>, ours: &Side, reading: &Reading, topic: &str) -> Result<Pairs, BenchError> {
-    let Reading { name, data, consumers, discards } = *reading;
+fn read(
+    contest: &mut Contest<'_>,
+    ours: &Side,
+    name: &str,
+    reading: &Reading,
+    topic: &str,
+) -> Result<Pairs, BenchError> {
+    let Reading { data, consumers, discards, .. } = *reading;
     let mut load = words(&format!("--mode consume --connections {consumers}"));
     load.extend(words(&format!("--concurrency {consumers} --topic {topic}")));
     load.extend(discards.then(|| "--discard".to_owned()));
@@ -172,6 +203,7 @@ fn produce(
     let mut load =
         words("--mode produce --create-topic --delete-topic-after --partitions 16 --record-size 1024");
     load.extend(words("--rate-limit 10000 --connections 1"));
+    load.extend(validate(contest.args));
     load.extend(timing(contest));
     let seconds = contest.args.seconds + contest.args.warmup + 1.0;
     let mut shortest = seconds;
@@ -201,11 +233,10 @@ fn produce(
     Ok((found, note))
 }
 
-fn add(table: &mut Table, name: &str, found: &Pairs) {
+fn add(table: &mut Table, name: &str, found: &Pairs, reads: bool) {
     let counted = found.counted();
     let [bytes, process, system, p50, p99] =
         [MEGABYTES, SERVER_CPU, SYSTEM_CPU, P50, P99].map(|metric| metric.over(&counted));
-    let reads = ![ALONE, BESIDE].contains(&name);
     let share = reads.then(|| MEGABYTES.share_of_limit(&counted)).flatten();
     table.rows.push(vec![
         name.to_owned(),

@@ -1,8 +1,9 @@
 //! T4: connections that do nothing, and one in a hundred that does.
 
 use super::both::{self, Single};
-use super::row::{timing, words};
+use super::row::{classes_text, first_class, timing, validate, words};
 use crate::BenchError;
+use crate::compare::args::CompareArgs;
 use crate::compare::contest::Contest;
 use crate::compare::figures::Better;
 use crate::compare::generator::Generator;
@@ -14,8 +15,13 @@ use crate::compare::table::Table;
 const COUNTS: [(usize, &str); 3] = [(1_000, "1k idle"), (10_000, "10k idle"), (50_000, "50k idle")];
 
 /// Names of all rows.
-pub(crate) fn names() -> Vec<String> {
-    COUNTS.iter().map(|(_, name)| (*name).to_owned()).collect()
+pub(crate) fn names(args: &CompareArgs) -> Vec<String> {
+    rows(args).map(|(_, name)| name).collect()
+}
+
+fn rows(args: &CompareArgs) -> impl Iterator<Item = (usize, String)> {
+    let classes = classes_text(first_class(args), args);
+    COUNTS.into_iter().map(move |(count, name)| (count, format!("{classes} {name}")))
 }
 
 /// Measures the rows that are wanted; for each, ours is new and the peer is as it was.
@@ -40,15 +46,16 @@ pub(crate) fn measure(contest: &mut Contest<'_>) -> Result<Table, BenchError> {
         ],
         ..Table::default()
     };
-    for (count, name) in COUNTS.into_iter().filter(|(_, name)| contest.args.wants(name)) {
+    let args = contest.args;
+    for (count, name) in rows(args).filter(|(_, name)| args.wants(name)) {
+        let name = name.as_str();
         if !Idle::is_possible(count) {
             let none = vec!["-".to_owned(); table.columns.len() - 2];
             let remark = format!("not measured: needs {count} open files, see ulimit -Hn");
             table.rows.push([vec![name.to_owned()], none, vec![remark]].concat());
             continue;
         }
-        let class = contest.args.classes().first().copied().unwrap_or(contest.args.peer_durability);
-        let ours = contest.ours(class, &["limits.max_connections=200000"])?;
+        let ours = contest.ours(first_class(args), &["limits.max_connections=200000"])?;
         let (ours, mut remark) = attempt(contest, name, &ours, count);
         let peer = match contest.peer() {
             None => Vec::new(),
@@ -117,11 +124,16 @@ fn active(contest: &mut Contest<'_>, side: &Side, count: usize) -> Result<f64, B
     let mut load =
         words("--mode produce --create-topic --delete-topic-after --partitions 16 --record-size 1024");
     load.extend(words(&format!("--rate-limit 1000 --connections {connections} --concurrency {connections}")));
+    load.extend(validate(contest.args));
     load.extend(timing(contest));
     load.extend(["--topic".to_owned(), contest.topic()]);
     let report = Generator::start(side, &load, contest.cores, &contest.dir)?.finish()?;
     if report.is_clean() {
         return Ok(report.latency_us.p99 / 1e3);
     }
-    Err(BenchError::Unsupported(format!("the active connections saw {} errors", report.errors)))
+    let lost = report.verified.unwrap_or_default();
+    Err(BenchError::Unsupported(format!(
+        "the active connections saw {} errors, {} records missing and {} corrupt",
+        report.errors, lost.missing, lost.corrupt
+    )))
 }

@@ -4,8 +4,11 @@ use chronik_sol::monotonic_seconds;
 use rustix::process::Signal;
 
 use super::both::{self, Single};
-use super::row::{timing, words};
+use super::fill::append_first;
+use super::row::{classes_text, strongest_class, timing, validate, words};
 use crate::BenchError;
+use crate::cluster;
+use crate::compare::args::CompareArgs;
 use crate::compare::client::{create, partitions, until};
 use crate::compare::contest::Contest;
 use crate::compare::figures::Better;
@@ -21,12 +24,16 @@ const COUNTS: [(usize, &str); 3] =
     [(1_000, "1k partitions"), (10_000, "10k partitions"), (100_000, "100k partitions")];
 
 /// Names of all rows.
-pub(crate) fn names() -> Vec<String> {
-    COUNTS.iter().map(|(_, name)| (*name).to_owned()).collect()
+pub(crate) fn names(args: &CompareArgs) -> Vec<String> {
+    rows(args).map(|(_, name)| name).collect()
 }
 
-/// Measures the rows that are wanted. Ours is new for each; the peer keeps the topics of the rows before, and joins as far
-/// as it carries them.
+fn rows(args: &CompareArgs) -> impl Iterator<Item = (usize, String)> {
+    let classes = classes_text(strongest_class(args), args);
+    COUNTS.into_iter().map(move |(count, name)| (count, format!("{classes} {name}")))
+}
+
+/// Measures the rows that are wanted. Ours is new for each; the peer joins as far as it carries so many.
 pub(crate) fn measure(contest: &mut Contest<'_>) -> Result<Table, BenchError> {
     let mut table = Table {
         id: "T5",
@@ -44,15 +51,16 @@ pub(crate) fn measure(contest: &mut Contest<'_>) -> Result<Table, BenchError> {
         ],
         notes: vec![
             "Once for each row. Topics of 1,000 partitions, made one after the other. Metadata: of all topics, the median of \
-             five. Produce: records of 1 KiB in batches of 64 KiB round-robin over one topic of 1,000. Start: until the \
-             metadata show all partitions again."
+             five. Produce: records of 1 KiB in batches of 64 KiB round-robin over one topic of 1,000, each of which has a \
+             record. Start: until the metadata show all partitions again; after SIGKILL what was acknowledged is read back."
                 .to_owned(),
         ],
         ..Table::default()
     };
-    for (count, name) in COUNTS.into_iter().filter(|(_, name)| contest.args.wants(name)) {
-        let class = contest.args.classes().first().copied().unwrap_or(contest.args.peer_durability);
-        let ours = contest.ours(class, &SETTINGS)?;
+    let args = contest.args;
+    for (count, name) in rows(args).filter(|(_, name)| args.wants(name)) {
+        let name = name.as_str();
+        let ours = contest.ours(strongest_class(args), &SETTINGS)?;
         let (ours, mut remark) = attempt(contest, name, &ours, count);
         let peer = match contest.peer() {
             Some(peer) if count <= contest.args.peer_partitions => {
@@ -86,8 +94,13 @@ struct Found {
 
 fn attempt(contest: &mut Contest<'_>, name: &str, side: &Side, count: usize) -> (Vec<Single>, String) {
     let mut found = Found::default();
+    let topics: Vec<String> = (0..count / EACH).map(|_| contest.topic()).collect();
     // What was found before something failed stays in the row.
-    let remark = match fill(contest, name, side, count, &mut found) {
+    let mut done = fill(contest, name, side, &topics, &mut found);
+    if contest.peer().is_some_and(|peer| peer.address == side.address) {
+        done = done.and(delete(side, &topics));
+    }
+    let remark = match done {
         Ok(()) => String::new(),
         Err(error) => {
             contest.failed = true;
@@ -108,35 +121,69 @@ fn attempt(contest: &mut Contest<'_>, name: &str, side: &Side, count: usize) -> 
     (values, remark)
 }
 
-#[expect(clippy::cast_precision_loss, reason = "bytes of memory and counts")]
+/// The peer goes on without them.
+fn delete(side: &Side, topics: &[String]) -> Result<(), BenchError> {
+    let mut control = Control::open(&side.address)?;
+    topics.iter().try_for_each(|topic| cluster::delete(&mut control, topic))
+}
+
 fn fill(
     contest: &mut Contest<'_>,
     name: &str,
     side: &Side,
-    count: usize,
+    topics: &[String],
     found: &mut Found,
 ) -> Result<(), BenchError> {
-    let say =
-        |contest: &mut Contest<'_>, what: &str| contest.say(&format!("T5 {name}: {}: {what}", side.name));
     contest.alone(side)?;
+    let all = create_all(contest, name, side, topics, found)?;
+    let Some(topic) = topics.first() else { return Ok(()) };
+    say(contest, name, side, "producing");
+    append_first(contest, side, topic, EACH)?;
+    let mut load = timing(contest);
+    load.extend(validate(contest.args));
+    found.megabytes = Some(produce(contest, side, topic, load)?);
+    say(contest, name, side, "starting again after SIGTERM");
+    let ready = |address: &str| until(START_SECONDS, || expect(address, all));
+    let Some((side, seconds)) = restart(contest, side, Signal::TERM, &SETTINGS, &ready)? else {
+        return Ok(());
+    };
+    found.clean_ms = Some(seconds * 1e3);
+    say(contest, name, &side, "starting again after SIGKILL");
+    produce(contest, &side, topic, words(&format!("--records {GIB_RECORDS} --warmup 0 --duration 600")))?;
+    let written = records(topic, &side)?;
+    if let Some((side, seconds)) = restart(contest, &side, Signal::KILL, &SETTINGS, &ready)? {
+        found.killed_ms = Some(seconds * 1e3);
+        read_back(contest, &side, topic, written)?;
+    }
+    Ok(())
+}
+
+/// Makes the topics; gives how many partitions there are then.
+#[expect(clippy::cast_precision_loss, reason = "bytes of memory and counts")]
+fn create_all(
+    contest: &mut Contest<'_>,
+    name: &str,
+    side: &Side,
+    topics: &[String],
+    found: &mut Found,
+) -> Result<usize, BenchError> {
     let memory = |side: &Side| side.pid.map(resident_bytes).transpose();
     let mut control = Control::open(&side.address)?;
     let before = memory(side)?;
-    let earlier = partitions(&mut control)?;
-    say(contest, "creating");
-    let topics: Vec<String> = (0..count / EACH).map(|_| contest.topic()).collect();
+    let all = partitions(&mut control)? + topics.len() * EACH;
+    let count = (topics.len() * EACH) as f64;
+    say(contest, name, side, "creating");
     let start = monotonic_seconds();
-    for topic in &topics {
+    for topic in topics {
         create(&mut control, topic, i32::try_from(EACH).unwrap_or(i32::MAX))?;
     }
-    let all = earlier + count;
     until(START_SECONDS, || expect(&side.address, all))?;
-    found.created = Some(count as f64 / (monotonic_seconds() - start));
+    found.created = Some(count / (monotonic_seconds() - start));
     let after = memory(side)?;
     found.rss_mib = after.map(|bytes| bytes as f64 / f64::from(1 << 20));
-    let each = |(before, after): (u64, u64)| after.saturating_sub(before) as f64 / count as f64;
+    let each = |(before, after): (u64, u64)| after.saturating_sub(before) as f64 / count;
     found.bytes_each = before.zip(after).map(each);
-    say(contest, "describing");
+    say(contest, name, side, "describing");
     let mut asked = Vec::new();
     for _ in 0..5 {
         let start = monotonic_seconds();
@@ -144,31 +191,54 @@ fn fill(
         asked.push((monotonic_seconds() - start) * 1e3);
     }
     found.metadata_ms = median(&asked);
-    say(contest, "producing");
-    let Some(topic) = topics.first() else { return Ok(()) };
-    // It is there already: with this argument the load waits until all its partitions are served.
-    let there = format!("--create-topic --partitions {EACH}");
-    let produce = words(&format!("--mode produce {there} --record-size 1024 --topic {topic}"));
-    let mut load = produce.clone();
-    load.extend(timing(contest));
-    let report = Generator::start(side, &load, contest.cores, &contest.dir)?.finish()?;
-    found.megabytes = report.is_clean().then_some(report.megabytes_per_second);
-    say(contest, "starting again after SIGTERM");
-    let ready = |address: &str| until(START_SECONDS, || expect(address, all));
-    let Some((side, seconds)) = restart(contest, side, Signal::TERM, &SETTINGS, &ready)? else {
-        return Ok(());
-    };
-    found.clean_ms = Some(seconds * 1e3);
-    say_next(contest, name, &side, "starting again after SIGKILL");
-    let mut load = produce;
-    load.extend(words("--records 1048576 --warmup 0 --duration 600"));
-    Generator::start(&side, &load, contest.cores, &contest.dir)?.finish()?;
-    let killed = restart(contest, &side, Signal::KILL, &SETTINGS, &ready)?;
-    found.killed_ms = killed.map(|(_, seconds)| seconds * 1e3);
-    Ok(())
+    Ok(all)
 }
 
-fn say_next(contest: &mut Contest<'_>, name: &str, side: &Side, what: &str) {
+/// Writes records of 1 KiB; gives MB/s.
+fn produce(
+    contest: &Contest<'_>,
+    side: &Side,
+    topic: &str,
+    mut load: Vec<String>,
+) -> Result<f64, BenchError> {
+    // It is there already: with the first argument the load waits until all its partitions are served.
+    load.extend(words(&format!("--create-topic --partitions {EACH} --record-size 1024 --topic {topic}")));
+    let report = Generator::start(side, &load, contest.cores, &contest.dir)?.finish()?;
+    if report.is_clean() {
+        return Ok(report.megabytes_per_second);
+    }
+    let lost = report.verified.unwrap_or_default();
+    Err(BenchError::Unsupported(format!(
+        "{} errors while writing, {} records missing and {} corrupt",
+        report.errors, lost.missing, lost.corrupt
+    )))
+}
+
+/// Records that the log holds, by its offsets.
+fn records(topic: &str, side: &Side) -> Result<u64, BenchError> {
+    let leaders = cluster::leaders(&mut Control::open(&side.address)?, topic)?;
+    let refused =
+        |code| BenchError::Refused { what: format!("describe {topic}"), code, detail: String::new() };
+    let leaders = leaders.map_err(refused)?;
+    let bounds = cluster::bounds(topic, &leaders)?;
+    Ok(bounds.values().map(|bounds| bounds.end.abs_diff(bounds.start)).sum())
+}
+
+/// Reads everything once: as much must be there as before the process was killed.
+fn read_back(contest: &Contest<'_>, side: &Side, topic: &str, records: u64) -> Result<(), BenchError> {
+    let load = words(&format!("--mode consume --validate --duration 600 --warmup 0 --topic {topic}"));
+    let report = Generator::start(side, &load, contest.cores, &contest.dir)?.finish()?;
+    if report.is_clean() && report.records >= records {
+        return Ok(());
+    }
+    let lost = report.verified.unwrap_or_default();
+    Err(BenchError::Unsupported(format!(
+        "{} of {records} records after SIGKILL, {} missing and {} corrupt",
+        report.records, lost.missing, lost.corrupt
+    )))
+}
+
+fn say(contest: &mut Contest<'_>, name: &str, side: &Side, what: &str) {
     contest.say(&format!("T5 {name}: {}: {what}", side.name));
 }
 
@@ -184,4 +254,6 @@ fn expect(address: &str, count: usize) -> Result<(), BenchError> {
 const SETTINGS: [&str; 3] =
     ["topics.max_topics=100000", "topics.max_partitions_per_topic=100000", "topics.max_partitions=1000000"];
 const EACH: usize = 1_000;
+/// A GiB in records of 1 KiB.
+const GIB_RECORDS: u64 = 1 << 20;
 const START_SECONDS: f64 = 300.0;
