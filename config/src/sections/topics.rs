@@ -43,11 +43,12 @@ section! {
         retention_bytes: SizeLimit = SizeLimit::UNLIMITED, in SizeLimit::new(-1) => SizeLimit::new(i64::MAX);
         /// How often retention is looked at.
         retention_check_interval: Duration = Duration::from_secs(300), in Duration::from_millis(1) => Duration::from_secs(86_400);
-        /// The size at which a partition begins a new segment.
+        /// The size at which a partition begins a new segment. Only reported back: all partitions share the segments of the
+        /// storage.
         segment_bytes: ByteSize = ByteSize::gib(1), in ByteSize::mib(1) => MAX_I32;
-        /// The age at which a partition begins a new segment.
+        /// The age at which a partition begins a new segment. Only reported back, as its size is.
         segment_ms: Millis = Millis::new(604_800_000), in Millis::new(1) => Millis::UNLIMITED;
-        /// How long a deleted segment stays on disk.
+        /// How long a deleted segment stays on disk. Only reported back: its space is used again at once.
         file_delete_delay_ms: Millis = Millis::new(60_000), in Millis::new(0) => Millis::UNLIMITED;
         /// The largest batch of records that is accepted, compressed.
         max_message_bytes: ByteSize = ByteSize::new(1_048_588), in ByteSize::new(0) => MAX_I32;
@@ -67,7 +68,8 @@ section! {
         message_timestamp_after_max_ms: Millis = Millis::new(3_600_000), in Millis::new(0) => Millis::UNLIMITED;
         /// How many copies an acknowledged record has. The storage decides that; the number is only reported back.
         min_insync_replicas: i32 = 1, in 1 => i32::MAX;
-        /// Compaction leaves records younger than this alone.
+        /// Compaction leaves records younger than this alone. Only reported back: nothing is compacted yet, as with the three
+        /// settings below.
         min_compaction_lag_ms: Millis = Millis::new(0), in Millis::new(0) => Millis::UNLIMITED;
         /// Compaction gets to every record before it is older than this.
         max_compaction_lag_ms: Millis = Millis::UNLIMITED, in Millis::new(1) => Millis::UNLIMITED;

@@ -171,9 +171,9 @@ choices! {
         Classic = "classic",
         /// ConsumerGroupHeartbeat (KIP-848).
         Consumer = "consumer",
-        /// ShareGroupHeartbeat (KIP-932).
+        /// ShareGroupHeartbeat (KIP-932). Taken and reported back; there are no such groups yet.
         Share = "share",
-        /// StreamsGroupHeartbeat (KIP-1071).
+        /// StreamsGroupHeartbeat (KIP-1071). Taken and reported back; there are no such groups yet.
         Streams = "streams",
     }
 }

@@ -20,7 +20,7 @@ const BATCH_DEPTH: usize = 3;
 /// Turns entries into lines, knowing those before them.
 pub(crate) struct Describer<'a> {
     log: &'a LogDump,
-    /// `None` when the log does not begin at its beginning, or an entry could not be read.
+    /// `None` when the log does not begin at its beginning, or something could not be read.
     state: Option<State>,
     names: BTreeMap<TopicId, String>,
 }
@@ -31,13 +31,18 @@ impl<'a> Describer<'a> {
         Self { log, state: whole.then(State::new), names: BTreeMap::new() }
     }
 
+    /// Something before the next entry cannot be read: no offset is known from there on.
+    pub(crate) fn miss(&mut self) {
+        self.state = None;
+    }
+
     /// The lines of an entry: itself, and its batches.
     pub(crate) fn entry(&mut self, info: &EntryInfo) -> Vec<Line> {
         let line = Line::new(ENTRY_DEPTH, "entry").number("position", info.position.get());
         let entry = match Entry::decode(&info.entry) {
             Ok(entry) => entry,
             Err(error) => {
-                self.state = None;
+                self.miss();
                 return vec![line.text("defect", &error.to_string())];
             }
         };

@@ -39,12 +39,12 @@ impl Line {
         self
     }
 
-    /// `kind name=value …`, texts quoted where they hold spaces.
+    /// `kind name=value …`, texts quoted where they hold spaces or what a terminal would obey.
     pub(crate) fn for_people(&self) -> String {
         let mut text = format!("{:indent$}{}", "", self.kind, indent = self.depth * 2);
         for (name, value) in &self.facts {
             text.push_str(&match value {
-                Value::String(plain) if !plain.contains([' ', '"', '=']) && !plain.is_empty() => {
+                Value::String(plain) if !plain.is_empty() && !plain.contains(needs_quotes) => {
                     format!(" {name}={plain}")
                 }
                 other => format!(" {name}={other}"),
@@ -64,6 +64,10 @@ impl Line {
     }
 }
 
+fn needs_quotes(letter: char) -> bool {
+    matches!(letter, ' ' | '"' | '=') || letter.is_control()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -72,6 +76,10 @@ mod tests {
     fn both_formats_say_the_same() {
         let line = Line::new(1, "block").number("offset", 4096).text("marks", "open").text("note", "a \"b\"");
         assert_eq!(line.for_people(), "  block offset=4096 marks=open note=\"a \\\"b\\\"\"");
+        assert_eq!(
+            Line::new(0, "entry").text("id", "a\u{1b}[2J\n").for_people(),
+            "entry id=\"a\\u001b[2J\\n\""
+        );
         let object = line.for_programs().to_string();
         assert_eq!(object, r#"{"kind":"block","marks":"open","note":"a \"b\"","offset":4096}"#);
     }

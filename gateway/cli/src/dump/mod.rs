@@ -71,13 +71,17 @@ impl<W: Write> Dump<W> {
             .number("start", segment.start.get())
             .number("bytes", segment.bytes)
             .number("epoch", segment.epoch);
-        self.damaged |= segment.defect.is_some();
+        if segment.defect.is_some() {
+            self.damaged = true;
+            describer.miss();
+        }
         self.print(&line.maybe("defect", segment.defect.as_deref()))?;
         for item in log.items(segment.start)? {
             match item? {
                 Item::Block(block) => self.block(&block, describer)?,
                 Item::Damage { offset, reason } => {
                     self.damaged = true;
+                    describer.miss();
                     let line = Line::new(1, "damage").text("file", &segment.file);
                     self.print(&line.number("offset", offset).text("reason", &reason))?;
                 }
