@@ -3,6 +3,7 @@
 //! It reads and never changes anything: what it shows comes from a metrics registry and from a readiness function that
 //! the composition root hands in. Start with `server.rs`.
 
+mod listener;
 mod process;
 mod readiness;
 mod routes;

@@ -8,6 +8,7 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 use crate::Readiness;
+use crate::listener::Bounded;
 use crate::routes::router;
 
 /// What the admin API shows.
@@ -60,7 +61,7 @@ impl AdminServer {
     /// # Errors
     /// When the listener fails for good.
     pub async fn serve(self, mut stop: watch::Receiver<bool>) -> std::io::Result<()> {
-        axum::serve(self.listener, router(self.parts))
+        axum::serve(Bounded::new(self.listener), router(self.parts))
             .with_graceful_shutdown(async move {
                 // An error means that the sender is gone, which is a stop as well.
                 let _ = stop.wait_for(|stopped| *stopped).await;
