@@ -150,7 +150,8 @@ impl StorageBackend for WalBackend {
     }
 
     fn cached(&self, data: DataRef) -> Option<Bytes> {
-        self.log.cache.get(data.at.get(), data.len)
+        let bytes = self.log.cache.get(data.at.get(), data.len)?;
+        Some(if self.log.slabs.is_crowded() { Bytes::copy_from_slice(&bytes) } else { bytes })
     }
 
     fn read(&self, data: DataRef) -> BoxFuture<'_, Result<Bytes, ReadError>> {

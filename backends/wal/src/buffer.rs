@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bytes::Bytes;
 use parking_lot::Mutex;
@@ -15,6 +16,8 @@ use crate::format::PAGE;
 #[derive(Debug, Default)]
 pub(crate) struct Pool {
     free: Mutex<Free>,
+    /// Bytes that somebody holds.
+    held: AtomicUsize,
 }
 
 #[derive(Debug, Default)]
@@ -43,8 +46,14 @@ impl Pool {
             found
         };
         let storage = reused.unwrap_or_else(|| vec![0; size]);
+        self.held.fetch_add(storage.len(), Ordering::Relaxed);
         let offset = storage.as_ptr().align_offset(PAGE_LEN);
         Aligned { storage, offset, len, pool: Arc::clone(self) }
+    }
+
+    /// Bytes that are held by whoever asked for them, or by slices of these.
+    pub(crate) fn held(&self) -> usize {
+        self.held.load(Ordering::Relaxed)
     }
 }
 
@@ -69,6 +78,7 @@ impl AsRef<[u8]> for Aligned {
 impl Drop for Aligned {
     fn drop(&mut self) {
         let storage = std::mem::take(&mut self.storage);
+        self.pool.held.fetch_sub(storage.len(), Ordering::Relaxed);
         let mut free = self.pool.free.lock();
         if free.bytes + storage.len() <= KEPT_BYTES {
             free.bytes += storage.len();
@@ -105,7 +115,9 @@ mod tests {
             let bytes = memory.freeze();
             assert_eq!(bytes.len(), len);
             let place = bytes.as_ptr();
+            assert!(pool.held() >= len);
             drop(bytes);
+            assert_eq!(pool.held(), 0);
             assert_eq!(pool.get(len).freeze().as_ptr(), place);
         }
     }

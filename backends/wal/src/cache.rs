@@ -1,7 +1,7 @@
 //! The tail of the log in memory: the blocks as they were written, oldest out first.
 //!
 //! Reads get slices of the blocks without a copy. What the cache holds is bounded by bytes, whatever the number of
-//! partitions; a slice that somebody still reads keeps its block alive beyond that.
+//! partitions; a slice that somebody still reads keeps its block, and the slab that it lies in, alive beyond that.
 
 use std::collections::VecDeque;
 

@@ -18,6 +18,9 @@ use crate::windows::{Loading, Source, WINDOW_BYTES, window_of};
 const MOST_EXPECTED: usize = 16;
 const EXPECTED_SHARE: u64 = 4;
 
+/// Memory for reading counts as crowded when twice this is held, or twice what windows may hold.
+const LEAST_HELD: u64 = 64 << 20;
+
 /// Reads a span.
 pub(crate) async fn read(log: &Arc<Log>, workers: &Workers, data: DataRef) -> Result<Bytes, ReadError> {
     if let Some(bytes) = through_windows(log, workers, data).await {
@@ -44,13 +47,17 @@ pub(crate) fn expect(log: &Arc<Log>, workers: &Workers, spans: &[DataRef]) {
 
 /// A span out of the windows that it lies in; `None` when it should be read alone.
 async fn through_windows(log: &Arc<Log>, workers: &Workers, data: DataRef) -> Option<Bytes> {
+    let held = u64::try_from(log.pool.held()).unwrap_or(u64::MAX);
+    let is_crowded = held / 2 > log.windows.limit().max(LEAST_HELD);
     let mut bytes: Option<Bytes> = None;
     for Part { window, wanted: part } in parts(log, data)? {
         let start = window.start;
         let content = ask(log, workers, window, part.clone()).await?;
         let from = usize::try_from(part.start - start).ok()?;
         let to = usize::try_from(part.end - start).ok()?;
-        let piece = (to <= content.len()).then(|| content.slice(from..to))?;
+        let piece = content.get(from..to)?;
+        // A slice holds the whole window. Readers who take their answers slowly could so hold many times what is in them.
+        let piece = if is_crowded { Bytes::copy_from_slice(piece) } else { content.slice_ref(piece) };
         bytes = Some(match bytes {
             None => piece,
             // Few spans lie across an edge, and those are copied.

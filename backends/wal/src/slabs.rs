@@ -6,18 +6,29 @@
 //!
 //! New memory is slow where it is touched first: the kernel clears 2 MiB at once, and a virtual machine's host may have to
 //! find them, which took 5 ms. So housekeeping makes a slab ahead of those who write ([`Slabs::prepare`]).
+//!
+//! A slice of a block keeps the whole slab. Readers who take their answers slowly, each from another slab, could so hold many
+//! times what is in their answers; where that begins to show ([`Slabs::is_crowded`]), reads copy.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
-use bytes::BytesMut;
+use bytes::{Bytes, BytesMut};
 use parking_lot::Mutex;
 
 use crate::format::PAGE;
 
 /// Slabs, one of which is open.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Slabs {
     state: Mutex<State>,
+    /// Bytes of filled slabs.
+    filled: AtomicUsize,
+    /// Bytes of blocks that are too large for a slab.
+    large: Arc<AtomicUsize>,
+    /// What both may come to before it is plain that others than the cache hold much of it.
+    most: usize,
 }
 
 #[derive(Debug, Default)]
@@ -40,6 +51,27 @@ pub(crate) struct Room {
 }
 
 impl Slabs {
+    /// Slabs for a cache of so many bytes.
+    pub(crate) fn new(cache_bytes: u64) -> Self {
+        let cached = usize::try_from(cache_bytes).unwrap_or(usize::MAX / 2);
+        let most = cached.saturating_add((cached / 2).max(LEAST_HELD));
+        Self { state: Mutex::default(), filled: AtomicUsize::new(0), large: Arc::default(), most }
+    }
+
+    /// Whether readers hold much that the cache has given up.
+    pub(crate) fn is_crowded(&self) -> bool {
+        self.filled.load(Ordering::Relaxed) + self.large.load(Ordering::Relaxed) > self.most
+    }
+
+    /// Ends writing to a [`Room`].
+    pub(crate) fn freeze(&self, block: BytesMut) -> Bytes {
+        if block.len() <= SLAB_LEN / 2 {
+            return block.freeze();
+        }
+        self.large.fetch_add(block.len(), Ordering::Relaxed);
+        Bytes::from_owner(Large { block, held: Arc::clone(&self.large) })
+    }
+
     /// Room for a block of this length.
     pub(crate) fn get(&self, len: usize) -> Room {
         if len > SLAB_LEN / 2 {
@@ -54,6 +86,7 @@ impl Slabs {
                 occupied += full.as_ref().map_or(0, BytesMut::capacity);
                 let slab = state.next.take().or_else(|| state.free_slab());
                 state.filled.extend(full);
+                self.filled.store(state.filled.len() * SLAB_LEN, Ordering::Relaxed);
                 aligned(slab.unwrap_or_else(new_slab), SLAB_LEN)
             }
         };
@@ -76,6 +109,24 @@ impl Slabs {
         slab.clear();
         // If one has become free meanwhile, this one goes again.
         self.state.lock().next.get_or_insert(slab);
+    }
+}
+
+/// A block that is too large for a slab. Counted until its last slice is gone.
+struct Large {
+    block: BytesMut,
+    held: Arc<AtomicUsize>,
+}
+
+impl AsRef<[u8]> for Large {
+    fn as_ref(&self) -> &[u8] {
+        &self.block
+    }
+}
+
+impl Drop for Large {
+    fn drop(&mut self) {
+        self.held.fetch_sub(self.block.len(), Ordering::Relaxed);
     }
 }
 
@@ -122,6 +173,9 @@ const _: () = assert!(PAGE_LEN as u64 == PAGE);
 
 const SLAB_LEN: usize = 4 << 20;
 
+/// What readers may hold besides the cache; or half as much as the cache has, when that is more.
+const LEAST_HELD: usize = 64 << 20;
+
 /// Slabs kept although nothing is in them.
 const SPARE_SLABS: usize = 2;
 
@@ -140,7 +194,7 @@ mod tests {
 
     #[test]
     fn blocks_lie_beside_each_other() {
-        let slabs = Slabs::default();
+        let slabs = Slabs::new(0);
         let sizes = [1, 4096, 4097, 100_000, SLAB_LEN / 2, SLAB_LEN / 2 + 1, 5 << 20];
         let blocks: Vec<_> = sizes.iter().map(|len| fill(&slabs, *len).0).collect();
         assert_eq!(blocks[1].as_ptr() as usize - blocks[0].as_ptr() as usize, PAGE_LEN);
@@ -151,7 +205,7 @@ mod tests {
 
     #[test]
     fn what_does_not_fit_in_the_rest_of_a_slab_pays_for_it() {
-        let slabs = Slabs::default();
+        let slabs = Slabs::new(0);
         let (_first, occupied) = fill(&slabs, SLAB_LEN / 2);
         assert_eq!(occupied, (SLAB_LEN / 2) as u64);
         let (_second, _) = fill(&slabs, PAGE_LEN);
@@ -161,7 +215,7 @@ mod tests {
 
     #[test]
     fn slabs_are_used_again_in_their_order_and_only_when_nothing_is_in_them() {
-        let slabs = Slabs::default();
+        let slabs = Slabs::new(0);
         let mut cache = VecDeque::new();
         let mut places = Vec::new();
         for _ in 0..40 {
@@ -180,7 +234,7 @@ mod tests {
 
     #[test]
     fn the_next_slab_is_made_ahead_unless_one_has_become_free() {
-        let slabs = Slabs::default();
+        let slabs = Slabs::new(0);
         let first = fill(&slabs, SLAB_LEN / 2).0;
         assert!(!slabs.is_short());
         let second = fill(&slabs, PAGE_LEN).0;
@@ -198,8 +252,28 @@ mod tests {
     }
 
     #[test]
+    fn what_readers_hold_beyond_the_cache_is_noticed() {
+        let slabs = Slabs::new(4 * SLAB_LEN as u64);
+        let blocks = |bytes: usize| (0..bytes / SLAB_LEN * 2).map(|_| fill(&slabs, SLAB_LEN / 2).0);
+        let mut held: Vec<Bytes> =
+            blocks(4 * SLAB_LEN + LEAST_HELD).map(|block| slabs.freeze(block)).collect();
+        assert!(!slabs.is_crowded());
+        let large = slabs.freeze(fill(&slabs, 2 * SLAB_LEN).0);
+        let slice = large.slice(..1);
+        drop(large);
+        assert!(slabs.is_crowded(), "a slice holds all of it");
+        drop(slice);
+        assert!(!slabs.is_crowded());
+        held.extend(blocks(2 * SLAB_LEN).map(|block| slabs.freeze(block)));
+        assert!(slabs.is_crowded());
+        drop(held);
+        drop(blocks(2 * SLAB_LEN).collect::<Vec<_>>());
+        assert!(!slabs.is_crowded());
+    }
+
+    #[test]
     fn memory_is_given_back_when_little_is_held() {
-        let slabs = Slabs::default();
+        let slabs = Slabs::new(0);
         let blocks: Vec<_> = (0..40).map(|_| fill(&slabs, SLAB_LEN / 2).0).collect();
         assert_eq!(slabs.state.lock().filled.len(), 19);
         drop(blocks);

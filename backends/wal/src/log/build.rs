@@ -262,7 +262,7 @@ impl Log {
         header.encode(self.log_id, head);
 
         group.occupied = occupied;
-        group.block = block.freeze();
+        group.block = self.slabs.freeze(block);
         group.data = group.block.slice(meta_end..data_end);
     }
 

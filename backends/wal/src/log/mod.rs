@@ -66,7 +66,7 @@ pub(crate) struct Log {
     pub(crate) windows: Arc<Windows>,
     pub(crate) segments: Segments,
     pub(crate) pool: Arc<Pool>,
-    slabs: Slabs,
+    pub(crate) slabs: Slabs,
     log_id: u64,
     /// As it is written before anything else is.
     identity: Identity,

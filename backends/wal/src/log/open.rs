@@ -46,7 +46,7 @@ impl Log {
             cache: Cache::new(settings.cache_bytes),
             windows: Arc::new(Windows::new(settings.cache_bytes / 4 * WINDOWS_QUARTERS)),
             pool,
-            slabs: Slabs::default(),
+            slabs: Slabs::new(settings.cache_bytes),
             log_id: identity.log_id,
             epoch: AtomicU64::new(identity.epoch),
             identity,
