@@ -1,7 +1,8 @@
-//! Index objects in memory, bounded by bytes; the least recently used one goes first.
+//! Index objects in memory, bounded by bytes; the least recently used one goes first. An object that several readers miss
+//! is read once.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use chronik_backend::{ObjectError, Objects, Position};
 use parking_lot::Mutex;
@@ -32,13 +33,20 @@ pub(crate) enum IndexError {
     },
 }
 
+/// Objects up to this size are verified in place: some twenty microseconds.
+const VERIFIED_INLINE: usize = 256 << 10;
+
 /// The cache.
 #[derive(Debug)]
 pub(crate) struct IndexCache {
     limit_bytes: usize,
     held: Mutex<Held>,
+    /// Whoever reads the index of a segment holds its gate, and the others wait there.
+    gates: Mutex<BTreeMap<Position, Weak<Gate>>>,
     metrics: Arc<Metrics>,
 }
+
+type Gate = tokio::sync::Mutex<()>;
 
 #[derive(Debug, Default)]
 struct Held {
@@ -51,7 +59,7 @@ struct Held {
 impl IndexCache {
     /// An empty cache that holds objects of up to `limit_bytes` together, and always the last one used.
     pub(crate) fn new(limit_bytes: usize, metrics: Arc<Metrics>) -> Self {
-        Self { limit_bytes, held: Mutex::new(Held::default()), metrics }
+        Self { limit_bytes, held: Mutex::default(), gates: Mutex::default(), metrics }
     }
 
     /// The index of a segment, from memory if it is there.
@@ -60,18 +68,41 @@ impl IndexCache {
         objects: &(impl Objects + ?Sized),
         segment: Position,
     ) -> Result<Arc<IndexObject>, IndexError> {
-        if let Some(held) = self.held.lock().touch(segment) {
-            self.metrics.index_cache_hits.inc();
+        if let Some(held) = self.hit(segment) {
+            return Ok(held);
+        }
+        let gate = self.gate(segment);
+        let _reading = gate.lock().await;
+        // Somebody else may have read it meanwhile.
+        if let Some(held) = self.hit(segment) {
             return Ok(held);
         }
         self.metrics.index_cache_misses.inc();
         let name = index_name(segment).ok_or(IndexError::Damaged { segment, source: IndexDamage::Length })?;
         let bytes = objects.get(name).await.map_err(|source| IndexError::Storage { segment, source })?;
-        let object =
-            IndexObject::open(bytes, segment).map_err(|source| IndexError::Damaged { segment, source })?;
-        let object = Arc::new(object);
+        let is_large = bytes.len() > VERIFIED_INLINE;
+        let open = move || IndexObject::open(bytes, segment);
+        let object = if is_large { crate::blocking(open).await } else { open() };
+        let object = Arc::new(object.map_err(|source| IndexError::Damaged { segment, source })?);
         self.insert(segment, Arc::clone(&object));
         Ok(object)
+    }
+
+    fn hit(&self, segment: Position) -> Option<Arc<IndexObject>> {
+        let held = self.held.lock().touch(segment)?;
+        self.metrics.index_cache_hits.inc();
+        Some(held)
+    }
+
+    fn gate(&self, segment: Position) -> Arc<Gate> {
+        let mut gates = self.gates.lock();
+        if let Some(gate) = gates.get(&segment).and_then(Weak::upgrade) {
+            return gate;
+        }
+        gates.retain(|_, gate| gate.strong_count() > 0);
+        let gate = Arc::default();
+        gates.insert(segment, Arc::downgrade(&gate));
+        gate
     }
 
     /// Takes in an object that was just made.
@@ -116,5 +147,55 @@ impl Held {
         if let Some(segment) = oldest {
             self.remove(segment);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use bytes::Bytes;
+    use chronik_backend::{BoxFuture, ObjectName};
+
+    use super::*;
+    use crate::index::object::IndexBuilder;
+
+    /// Has the index of the segment at 0, gives it when others had their turn, and counts.
+    #[derive(Default)]
+    struct Slow(AtomicUsize);
+
+    impl Objects for Slow {
+        fn get(&self, _name: ObjectName) -> BoxFuture<'_, Result<Bytes, ObjectError>> {
+            Box::pin(async {
+                self.0.fetch_add(1, Ordering::Relaxed);
+                tokio::task::yield_now().await;
+                Ok(IndexBuilder::new().finish(Position::ZERO, Position::new(10)))
+            })
+        }
+
+        fn put(&self, _name: ObjectName, _bytes: Bytes) -> BoxFuture<'_, Result<(), ObjectError>> {
+            unreachable!()
+        }
+
+        fn list(&self, _kind: &str) -> BoxFuture<'_, Result<Vec<ObjectName>, ObjectError>> {
+            unreachable!()
+        }
+
+        fn delete(&self, _name: ObjectName) -> BoxFuture<'_, Result<(), ObjectError>> {
+            unreachable!()
+        }
+    }
+
+    #[tokio::test]
+    async fn what_several_readers_miss_is_read_once() {
+        let (objects, cache) = (Slow::default(), IndexCache::new(1 << 20, Arc::default()));
+        let load = || cache.load(&objects, Position::ZERO);
+        let (one, other, third) = tokio::join!(load(), load(), load());
+        assert!(Arc::ptr_eq(&one.unwrap(), &other.unwrap()) && third.is_ok());
+        assert_eq!(objects.0.load(Ordering::Relaxed), 1);
+        cache.forget(Position::ZERO);
+        load().await.unwrap();
+        assert_eq!(objects.0.load(Ordering::Relaxed), 2);
+        assert_eq!(cache.gates.lock().len(), 1);
     }
 }
