@@ -10,7 +10,7 @@ use chronik_types::{Clock, SystemClock};
 use hdrhistogram::Histogram;
 
 use crate::args::BenchArgs;
-use crate::cpu::CpuTimes;
+use crate::cpu::{CpuTimes, CpuUsed};
 use crate::error::BenchError;
 use crate::report::Latency;
 use crate::watch::{Interval, Watchers};
@@ -49,7 +49,7 @@ impl Counts {
 }
 
 /// The counts and CPU times at a moment.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Mark {
     ns: u64,
     counts: Counts,
@@ -83,7 +83,7 @@ pub(crate) struct Meter {
 pub(crate) struct Measured {
     pub(crate) seconds: f64,
     pub(crate) counts: Counts,
-    pub(crate) cpu: CpuTimes,
+    pub(crate) cpu: CpuUsed,
     pub(crate) latency: Latency,
     pub(crate) errors: BTreeMap<i16, u64>,
 }

@@ -50,8 +50,15 @@ pub struct Report {
     pub client_cpu_seconds: f64,
     /// CPU time of the process named with `--server-pid` in the window, user and system.
     pub server_cpu_seconds: Option<f64>,
-    /// CPU time of everything on this machine in the window: all but idle, waiting for disks, and steal. Null where
-    /// there is no `/proc/stat`.
+    /// CPU time of the kernel's own threads in the window, such as those that write back. Null where none can be seen.
+    #[serde(default)]
+    pub kernel_cpu_seconds: Option<f64>,
+    /// CPU time in the window of processes that are neither the one named with `--server-pid`, nor this one, nor loads that
+    /// were started beside it.
+    #[serde(default)]
+    pub foreign_cpu_seconds: Option<f64>,
+    /// CPU time of everything on this machine in the window: all processes and the kernel's threads. Null where there is
+    /// no `/proc`.
     pub machine_busy_seconds: Option<f64>,
     /// CPU time that the hypervisor withheld in the window.
     pub machine_steal_seconds: Option<f64>,

@@ -122,6 +122,8 @@ fn report(args: &BenchArgs, measured: Measured, verified: Option<Verified>, dura
         latency_us: latency,
         client_cpu_seconds: cpu.client,
         server_cpu_seconds: cpu.server,
+        kernel_cpu_seconds: cpu.kernel,
+        foreign_cpu_seconds: cpu.foreign,
         machine_busy_seconds: cpu.busy,
         machine_steal_seconds: cpu.steal,
         verified,

@@ -119,10 +119,10 @@ pub(crate) const SERVER_CPU: Metric = Metric {
     better: Better::Lower,
 };
 
-/// CPU seconds of the whole machine but the client for each GiB of payload.
+/// CPU seconds of the server's process and of the kernel's threads, which write back for it, for each GiB of payload.
 pub(crate) const SYSTEM_CPU: Metric = Metric {
     name: "system_cpu_seconds_per_gib",
-    of: |run| per_gib(run, run.machine_busy_seconds? - run.client_cpu_seconds),
+    of: |run| per_gib(run, run.server_cpu_seconds? + run.kernel_cpu_seconds?),
     better: Better::Lower,
 };
 
@@ -142,9 +142,11 @@ pub(crate) const P99_9: Metric =
 pub(crate) const MAX: Metric =
     Metric { name: "max_ms", of: |run| Some(run.latency_us.max / 1e3), better: Better::Lower };
 
+/// Nothing is done in no time: less than the kernel's clock shows is no figure.
 #[expect(clippy::cast_precision_loss, reason = "bytes of some seconds")]
 fn per_gib(run: &Report, cpu_seconds: f64) -> Option<f64> {
-    (run.payload_bytes > 0).then(|| cpu_seconds / (run.payload_bytes as f64 / f64::from(1 << 30)))
+    (run.payload_bytes > 0 && cpu_seconds > 0.0)
+        .then(|| cpu_seconds / (run.payload_bytes as f64 / f64::from(1 << 30)))
 }
 
 #[cfg(test)]
@@ -181,12 +183,18 @@ mod tests {
         let run = Report {
             payload_bytes: 2 << 30,
             server_cpu_seconds: Some(1.0),
-            machine_busy_seconds: Some(4.0),
-            client_cpu_seconds: 2.0,
+            kernel_cpu_seconds: Some(1.0),
+            // Others were at work too: that is nobody's cost.
+            machine_busy_seconds: Some(9.0),
             ..Report::default()
         };
         assert_eq!(((SERVER_CPU.of)(&run), (SYSTEM_CPU.of)(&run)), (Some(0.5), Some(1.0)));
-        assert_eq!((SERVER_CPU.of)(&Report { server_cpu_seconds: None, ..run }), None);
+        for unknown in [
+            Report { server_cpu_seconds: None, ..run.clone() },
+            Report { server_cpu_seconds: Some(0.0), kernel_cpu_seconds: None, ..run },
+        ] {
+            assert_eq!(((SERVER_CPU.of)(&unknown), (SYSTEM_CPU.of)(&unknown)), (None, None));
+        }
     }
 
     #[test]

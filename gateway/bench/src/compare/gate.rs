@@ -41,36 +41,19 @@ impl fmt::Display for Fault {
     }
 }
 
-/// What the gate needs to know besides the report.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Circumstances {
-    /// Cores of this machine.
-    pub(crate) cores: f64,
-    /// CPU seconds of the kernel's own threads during the run.
-    pub(crate) kernel_seconds: f64,
-    /// Whether the server's process is known.
-    pub(crate) local: bool,
-    /// CPU seconds of other processes that belong to the measurement.
-    pub(crate) companions_seconds: f64,
-}
-
-/// The first reason why a run does not count.
-pub(crate) fn judge(report: &Report, around: Circumstances) -> Option<Fault> {
+/// The first reason why a run on a machine with so many cores does not count.
+pub(crate) fn judge(report: &Report, cores: f64) -> Option<Fault> {
     if !report.is_clean() {
         return Some(Fault::Errors);
     }
     if report.requests == 0 || report.seconds <= 0.0 {
         return Some(Fault::Empty);
     }
-    let capacity = report.seconds * around.cores;
+    let capacity = report.seconds * cores;
     if report.machine_steal_seconds.is_some_and(|steal| steal > capacity * MAX_STEAL) {
         return Some(Fault::Steal);
     }
-    let known = report.client_cpu_seconds + around.kernel_seconds + around.companions_seconds;
-    if let (true, Some(busy), Some(server)) =
-        (around.local, report.machine_busy_seconds, report.server_cpu_seconds)
-        && busy - server - known > capacity * MAX_FOREIGN
-    {
+    if report.foreign_cpu_seconds.is_some_and(|foreign| foreign > capacity * MAX_FOREIGN) {
         return Some(Fault::Foreign);
     }
     if report.client_cpu_seconds > report.seconds * MAX_CLIENT {
@@ -88,8 +71,7 @@ mod tests {
     use super::*;
     use crate::Verified;
 
-    const AROUND: Circumstances =
-        Circumstances { cores: 2.0, kernel_seconds: 0.2, local: true, companions_seconds: 0.0 };
+    const CORES: f64 = 2.0;
 
     fn good() -> Report {
         Report {
@@ -97,7 +79,7 @@ mod tests {
             requests: 100,
             client_cpu_seconds: 2.0,
             server_cpu_seconds: Some(4.0),
-            machine_busy_seconds: Some(6.5),
+            foreign_cpu_seconds: Some(0.5),
             machine_steal_seconds: Some(0.05),
             ..Report::default()
         }
@@ -105,7 +87,7 @@ mod tests {
 
     #[test]
     fn an_undisturbed_run_counts() {
-        assert_eq!(judge(&good(), AROUND), None);
+        assert_eq!(judge(&good(), CORES), None);
     }
 
     #[test]
@@ -117,27 +99,25 @@ mod tests {
             (|run| run.verified = Some(Verified { records: 9, missing: 0, corrupt: 1 }), Fault::Errors),
             (|run| run.requests = 0, Fault::Empty),
             (|run| run.machine_steal_seconds = Some(0.11), Fault::Steal),
-            (|run| run.machine_busy_seconds = Some(6.8), Fault::Foreign),
+            (|run| run.foreign_cpu_seconds = Some(0.51), Fault::Foreign),
             (|run| run.client_cpu_seconds = 4.3, Fault::ClientBusy),
         ];
         for (change, fault) in cases {
             let mut run = good();
             change(&mut run);
-            assert_eq!(judge(&run, AROUND), Some(fault));
+            assert_eq!(judge(&run, CORES), Some(fault));
         }
     }
 
     #[test]
-    fn the_work_of_the_kernel_and_of_companions_is_not_foreign() {
-        let busy = Report { machine_busy_seconds: Some(8.0), ..good() };
-        assert_eq!(judge(&busy, AROUND), Some(Fault::Foreign));
-        assert_eq!(judge(&busy, Circumstances { kernel_seconds: 1.6, ..AROUND }), None);
-        assert_eq!(judge(&busy, Circumstances { companions_seconds: 1.4, ..AROUND }), None);
+    fn the_work_of_the_kernel_is_not_foreign() {
+        let busy = Report { kernel_cpu_seconds: Some(3.0), machine_busy_seconds: Some(9.5), ..good() };
+        assert_eq!(judge(&busy, CORES), None);
     }
 
     #[test]
     fn a_server_elsewhere_hides_what_is_foreign() {
-        let busy = Report { machine_busy_seconds: Some(8.0), ..good() };
-        assert_eq!(judge(&busy, Circumstances { local: false, ..AROUND }), None);
+        let hidden = Report { foreign_cpu_seconds: None, machine_busy_seconds: Some(10.0), ..good() };
+        assert_eq!(judge(&hidden, CORES), None);
     }
 }

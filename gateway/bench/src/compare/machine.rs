@@ -6,6 +6,7 @@ use std::path::Path;
 use serde::Serialize;
 
 use super::args::CompareArgs;
+use crate::cpu;
 
 /// The head of all tables.
 #[derive(Clone, Debug, Serialize)]
@@ -119,16 +120,7 @@ fn disk(dir: &Path) -> String {
 
 #[expect(clippy::cast_precision_loss, reason = "an f64 holds the ticks of a million years")]
 fn steal_percent(stat: &str) -> Option<f64> {
-    let ticks: Vec<u64> = stat
-        .lines()
-        .next()?
-        .split_whitespace()
-        .skip(1)
-        .take(8)
-        .filter_map(|word| word.parse().ok())
-        .collect();
-    let steal = *ticks.get(7)?;
-    let all: u64 = ticks.iter().sum();
+    let cpu::Machine { steal, all } = cpu::Machine::parse(stat)?;
     (all > 0).then(|| steal as f64 * 100.0 / all as f64)
 }
 

@@ -5,24 +5,9 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::contest::Contest;
-use super::gate::{Circumstances, Fault, judge};
-use super::process;
+use super::gate::{Fault, judge};
 use super::side::Side;
 use crate::{BenchError, Report};
-
-/// What one run gave.
-#[derive(Debug)]
-pub(crate) struct Run {
-    pub(crate) report: Report,
-    /// CPU seconds of further load generators beside it.
-    pub(crate) companions_seconds: f64,
-}
-
-impl From<Report> for Run {
-    fn from(report: Report) -> Self {
-        Self { report, companions_seconds: 0.0 }
-    }
-}
 
 /// Runs of both sides right after each other.
 #[derive(Debug, Clone, Serialize)]
@@ -105,7 +90,7 @@ pub(crate) fn measure(
     name: &str,
     ours: &Side,
     limit: Limit,
-    run: &mut dyn FnMut(&mut Contest<'_>, &Side) -> Result<Run, BenchError>,
+    run: &mut dyn FnMut(&mut Contest<'_>, &Side) -> Result<Report, BenchError>,
 ) -> Result<Pairs, BenchError> {
     let (wanted, repeats) = (contest.args.pairs as usize, !contest.args.as_they_are);
     let mut found = Pairs::default();
@@ -153,7 +138,7 @@ fn limit_of(found: &Pairs, wanted: usize, repeats: bool) -> usize {
 fn one(
     contest: &mut Contest<'_>,
     side: &Side,
-    run: &mut dyn FnMut(&mut Contest<'_>, &Side) -> Result<Run, BenchError>,
+    run: &mut dyn FnMut(&mut Contest<'_>, &Side) -> Result<Report, BenchError>,
     faults: &mut BTreeMap<Fault, usize>,
 ) -> Result<Result<(Report, bool), String>, BenchError> {
     let mut last = Err("no run".to_owned());
@@ -162,20 +147,13 @@ fn one(
         // What earlier runs left in the page cache is written back now, not at this run's expense.
         rustix::fs::sync();
         contest.alone(side)?;
-        let kernel = process::kernel_cpu_seconds();
         let fault = match run(contest, side) {
-            Ok(run) => {
-                let around = Circumstances {
-                    cores: cores(),
-                    kernel_seconds: process::kernel_cpu_seconds() - kernel,
-                    local: side.pid.is_some(),
-                    companions_seconds: run.companions_seconds,
-                };
-                let fault = judge(&run.report, around);
+            Ok(report) => {
+                let fault = judge(&report, cores());
                 last = match fault {
-                    Some(Fault::Errors) => Err(blame(&run.report)),
+                    Some(Fault::Errors) => Err(blame(&report)),
                     Some(Fault::Empty) => Err("nothing was done".to_owned()),
-                    _ => Ok((run.report, fault.is_none())),
+                    _ => Ok((report, fault.is_none())),
                 };
                 fault
             }

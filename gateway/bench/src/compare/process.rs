@@ -8,7 +8,7 @@ use std::process::{Child, Command};
 use rustix::process::{Pid, Signal, kill_process, setpriority_process};
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 
-use crate::BenchError;
+use crate::{BenchError, cpu};
 
 /// Moves all threads of a process to one core, or lets them run on all.
 pub(crate) fn pin(pid: u32, core: Option<usize>) -> Result<(), BenchError> {
@@ -96,8 +96,8 @@ pub(crate) fn is_running(pid: u32) -> bool {
 
 /// Resident memory in bytes.
 pub(crate) fn resident_bytes(pid: u32) -> Result<u64, BenchError> {
-    let kib = status(pid, "VmRSS:")?;
-    Ok(kib * 1024)
+    cpu::resident_bytes(pid)
+        .ok_or_else(|| BenchError::Unsupported(format!("/proc/{pid}/statm shows no resident memory")))
 }
 
 /// Number of threads.
@@ -120,44 +120,9 @@ fn status(pid: u32, key: &str) -> Result<u64, BenchError> {
     number.ok_or_else(|| BenchError::Unsupported(format!("/proc/{pid}/status has no {key} with a number")))
 }
 
-/// CPU seconds of all threads of the kernel since the machine was started: writeback, block devices, network.
-pub(crate) fn kernel_cpu_seconds() -> f64 {
-    let Ok(processes) = fs::read_dir("/proc") else { return 0.0 };
-    let ticks: u64 = processes
-        .flatten()
-        .filter(|process| process.file_name().to_string_lossy().bytes().all(|byte| byte.is_ascii_digit()))
-        .filter_map(|process| fs::read_to_string(process.path().join("stat")).ok())
-        .filter_map(|stat| kernel_ticks(&stat))
-        .sum();
-    #[expect(clippy::cast_precision_loss, reason = "an f64 holds the ticks of a million years")]
-    let seconds = ticks as f64 / rustix::param::clock_ticks_per_second() as f64;
-    seconds
-}
-
-/// User and system ticks of a line of `/proc/PID/stat`; `None` unless its parent is kthreadd, process 2.
-fn kernel_ticks(stat: &str) -> Option<u64> {
-    // The name stands in parentheses and may hold anything.
-    let mut fields = stat.rsplit_once(')')?.1.split_whitespace();
-    let parent = fields.nth(1)?;
-    if parent != "2" {
-        return None;
-    }
-    let user: u64 = fields.nth(9)?.parse().ok()?;
-    let system: u64 = fields.next()?.parse().ok()?;
-    Some(user + system)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn ticks_of_the_kernel_are_those_of_the_children_of_process_2() {
-        let stat = "41 (kworker/0:1 (x) y) I 2 0 0 0 -1 69238880 1 2 3 4 70 30 0 0 20 0 1 0 99 0 0";
-        assert_eq!(kernel_ticks(stat), Some(100));
-        assert_eq!(kernel_ticks(&stat.replace(" I 2 ", " S 1 ")), None);
-        assert_eq!(kernel_ticks("41 (short) I 2 0"), None);
-    }
 
     #[test]
     fn this_process_can_be_looked_at() {

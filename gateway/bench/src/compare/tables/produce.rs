@@ -68,7 +68,7 @@ impl Produce {
             let mut load = load.clone();
             load.extend(["--topic".to_owned(), topic]);
             let generator = Generator::start(side, &load, contest.cores, &contest.dir)?;
-            Ok(generator.finish()?.into())
+            generator.finish()
         })
     }
 

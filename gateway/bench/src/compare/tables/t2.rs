@@ -10,7 +10,7 @@ use crate::compare::figures::{
     Figure, MEGABYTES, NONE, P50, P99, RECORDS, SERVER_CPU, SYSTEM_CPU, number, text,
 };
 use crate::compare::generator::Generator;
-use crate::compare::pairs::{Limit, Pairs, Run, measure as measure_pairs};
+use crate::compare::pairs::{Limit, Pairs, measure as measure_pairs};
 use crate::compare::side::Side;
 use crate::compare::table::Table;
 use crate::control::Control;
@@ -188,7 +188,7 @@ fn read(
         if data == Data::Cold {
             drop_caches();
         }
-        Ok(Generator::start(side, &load, contest.cores, &contest.dir)?.finish()?.into())
+        Generator::start(side, &load, contest.cores, &contest.dir)?.finish()
     })
 }
 
@@ -224,7 +224,7 @@ fn produce(
         if let Some(companion) = &companion {
             shortest = shortest.min(companion.seconds);
         }
-        Ok(Run { report, companions_seconds: companion.map_or(0.0, |run| run.client_cpu_seconds) })
+        Ok(report)
     })?;
     // The producer's window begins and ends within the consumer's, by about half a second.
     let note = (shortest < seconds - 0.5).then(|| {

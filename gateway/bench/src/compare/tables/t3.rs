@@ -86,7 +86,7 @@ fn row(
     measure_pairs(contest, name, &ours, limit, &mut |contest, side| {
         let mut load = load.clone();
         load.extend(["--topic".to_owned(), contest.topic()]);
-        Ok(Generator::start(side, &load, contest.cores, &contest.dir)?.finish()?.into())
+        Generator::start(side, &load, contest.cores, &contest.dir)?.finish()
     })
 }
 

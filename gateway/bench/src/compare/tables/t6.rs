@@ -133,7 +133,7 @@ fn add(table: &mut Table, contest: &mut Contest<'_>, row: Row, name: &str) -> Re
     let found = measure_pairs(contest, name, &ours, Limit::SmallRequests, &mut |contest, side| {
         let mut load = load.clone();
         load.extend(["--topic".to_owned(), contest.topic()]);
-        Ok(Generator::start(side, &load, contest.cores, &contest.dir)?.finish()?.into())
+        Generator::start(side, &load, contest.cores, &contest.dir)?.finish()
     })?;
     let counted = found.counted();
     let metrics = [JOIN_P50, JOIN_P99, LEAVE_P50, REQUESTS, PER_CORE, P99, MEMBER_BYTES];
