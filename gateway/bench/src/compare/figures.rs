@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::pairs::Pair;
-use super::stats::{interval, median};
+use super::stats::{interval, least_and_greatest, median};
 use crate::Report;
 
 /// Something that a report tells.
@@ -28,8 +28,10 @@ pub(crate) struct Figure {
     pub(crate) peer: Option<f64>,
     /// How many times better ours is: the median of the pairs.
     pub(crate) ratio: Option<f64>,
-    /// The 95 % interval of the ratio.
+    /// The 95 % interval of the ratio; none where there are too few pairs for one.
     pub(crate) interval: Option<(f64, f64)>,
+    /// The pairs' least and greatest ratio, where there is no interval.
+    pub(crate) least_and_greatest: Option<(f64, f64)>,
 }
 
 impl Metric {
@@ -46,11 +48,13 @@ impl Metric {
                 ratio.is_finite().then_some(ratio)
             })
             .collect();
+        let interval = interval(&ratios);
         Figure {
             ours: median(&values(|pair| Some(&pair.ours))),
             peer: median(&values(|pair| pair.peer.as_ref())),
             ratio: median(&ratios),
-            interval: interval(&ratios),
+            interval,
+            least_and_greatest: if interval.is_none() { least_and_greatest(&ratios) } else { None },
         }
     }
 
@@ -63,11 +67,14 @@ impl Metric {
 }
 
 impl Figure {
-    /// `3.41x [3.1, 3.8]`.
+    /// `3.41x [3.1, 3.8]` with an interval, `3.41x (3.1 to 3.8)` without.
     pub(crate) fn ratio_text(&self) -> String {
-        match (self.ratio, self.interval) {
-            (Some(ratio), Some((low, high))) => {
+        match (self.ratio, self.interval, self.least_and_greatest) {
+            (Some(ratio), Some((low, high)), _) => {
                 format!("{}x [{}, {}]", number(ratio), number(low), number(high))
+            }
+            (Some(ratio), None, Some((least, greatest))) => {
+                format!("{}x ({} to {})", number(ratio), number(least), number(greatest))
             }
             _ => NONE.to_owned(),
         }
@@ -165,6 +172,17 @@ mod tests {
         let figure = MEGABYTES.over(&pairs);
         assert_eq!((figure.ours, figure.peer, figure.ratio), (Some(200.0), Some(100.0), Some(2.0)));
         assert_eq!(MEGABYTES.share_of_limit(&pairs), Some(50.0));
+    }
+
+    #[test]
+    fn few_pairs_show_least_and_greatest_instead_of_an_interval() {
+        let pairs: Vec<Pair> = [2.0, 1.0, 3.0, 4.0, 5.0, 6.0].map(|ours| pair(ours, 1.0, 1.0)).into();
+        let of = |count: usize| MEGABYTES.over(&pairs.iter().take(count).collect::<Vec<_>>());
+        assert_eq!(of(5).ratio_text(), "3.00x (1.00 to 5.00)");
+        assert_eq!((of(5).interval, of(5).least_and_greatest), (None, Some((1.0, 5.0))));
+        assert_eq!(of(6).ratio_text(), "3.50x [1.00, 6.00]");
+        assert_eq!((of(6).interval, of(6).least_and_greatest), (Some((1.0, 6.0)), None));
+        assert_eq!(of(0).ratio_text(), "-");
     }
 
     #[test]

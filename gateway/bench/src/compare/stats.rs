@@ -12,42 +12,42 @@ pub(crate) fn median(values: &[f64]) -> Option<f64> {
     Some(lower.midpoint(upper))
 }
 
-/// The 95 % interval of the median, by percentile bootstrap: the values are drawn again, with replacement, as many as
-/// there are, and the medians of these draws are sorted. The draws are always the same ones.
+/// The 95 % interval of the median of what the values are drawn from, whatever their distribution: from the k-th least to the
+/// k-th greatest, for the greatest k with which it still holds the median with that chance. `None` when not even the least
+/// and the greatest do, which is so for fewer than six.
 pub(crate) fn interval(values: &[f64]) -> Option<(f64, f64)> {
-    if values.is_empty() {
-        return None;
-    }
-    let mut draws = Draws(SEED);
-    let mut medians: Vec<f64> = (0..RESAMPLES)
-        .filter_map(|_| {
-            let drawn: Vec<f64> =
-                (0..values.len()).filter_map(|_| values.get(draws.below(values.len())).copied()).collect();
-            median(&drawn)
-        })
-        .collect();
-    medians.sort_by(f64::total_cmp);
-    let low = *medians.get(RESAMPLES * 25 / 1000)?;
-    let high = *medians.get(RESAMPLES * 975 / 1000 - 1)?;
-    Some((low, high))
+    let place = place_of_the_bound(values.len())?;
+    let mut sorted = values.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    Some((*sorted.get(place)?, *sorted.get(values.len() - 1 - place)?))
 }
 
-/// SplitMix64, so that the same figures give the same interval in every version of this program.
-struct Draws(u64);
-
-impl Draws {
-    fn below(&mut self, limit: usize) -> usize {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^= mixed >> 31;
-        usize::try_from(mixed % limit.max(1) as u64).unwrap_or_default()
-    }
+/// The least and the greatest; `None` for none.
+pub(crate) fn least_and_greatest(values: &[f64]) -> Option<(f64, f64)> {
+    let least = values.iter().copied().reduce(f64::min)?;
+    Some((least, values.iter().copied().reduce(f64::max)?))
 }
 
-const SEED: u64 = 43;
-const RESAMPLES: usize = 4000;
+/// Where, counted from 0, the lower bound stands among so many sorted values. The median lies below it when at most that
+/// many of the values do, each of which does with a chance of one half.
+#[expect(clippy::cast_precision_loss, reason = "a number of pairs")]
+fn place_of_the_bound(count: usize) -> Option<usize> {
+    let mut below = 0.0;
+    let mut place = None;
+    // The logarithm of the chance that exactly so many of the values lie below the median.
+    let mut chance = -(count as f64) * std::f64::consts::LN_2;
+    for lower in 0..count / 2 {
+        below += chance.exp();
+        if 1.0 - 2.0 * below < COVERAGE {
+            break;
+        }
+        place = Some(lower);
+        chance += ((count - lower) as f64 / (lower + 1) as f64).ln();
+    }
+    place
+}
+
+const COVERAGE: f64 = 0.95;
 
 #[cfg(test)]
 mod tests {
@@ -62,26 +62,30 @@ mod tests {
     }
 
     #[test]
-    fn equal_values_leave_no_doubt() {
+    fn fewer_than_six_values_have_no_interval() {
         assert_eq!(interval(&[]), None);
-        assert_eq!(interval(&[2.5; 7]), Some((2.5, 2.5)));
-        assert_eq!(interval(&[4.0]), Some((4.0, 4.0)));
+        assert_eq!(interval(&[1.0, 2.0, 3.0, 4.0, 5.0]), None);
+        assert_eq!(interval(&[2.5; 6]), Some((2.5, 2.5)));
+        assert_eq!(least_and_greatest(&[3.0, 1.0, 2.0]), Some((1.0, 3.0)));
+        assert_eq!(least_and_greatest(&[]), None);
     }
 
     #[test]
-    fn the_interval_of_seven_values_is_that_of_the_binomial_distribution() {
-        // The median of a draw of seven is at most the k-th value with the chance that at least four of the seven draws are
-        // among the first k: 2.5 % lies at k = 2 (9.8 %; 0.9 % for k = 1), 97.5 % at k = 6 (99.1 %; 90.2 % for k = 5).
-        let values = [1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0];
-        assert_eq!(interval(&values), Some((2.0, 6.0)));
-        let mut shuffled = values;
-        shuffled.reverse();
-        assert_eq!(interval(&shuffled), Some((2.0, 6.0)));
+    fn bounds_are_those_of_the_tables_for_the_sign_test() {
+        // Places from 1, as tables have them: 9 values have 1 - 2 (1 + 9) / 512 = 96.1 % between the 2nd and the 8th.
+        let tabled = [(6, 1), (7, 1), (8, 1), (9, 2), (11, 2), (12, 3), (14, 3), (15, 4), (20, 6), (100, 40)];
+        for (count, place) in tabled {
+            assert_eq!(place_of_the_bound(count), Some(place - 1), "{count}");
+        }
+        assert_eq!((0..6).filter_map(place_of_the_bound).count(), 0);
+        // Two to the power of so many is more than a number holds.
+        assert!(place_of_the_bound(5000).is_some_and(|place| (2400..2500).contains(&place)));
     }
 
     #[test]
-    fn one_outlier_does_not_move_the_interval_to_itself() {
-        let (low, high) = interval(&[1.0, 1.1, 1.2, 1.0, 1.1, 1.2, 100.0]).unwrap();
-        assert!(low >= 1.0 && high < 2.0, "{low} {high}");
+    fn the_interval_goes_from_one_value_to_another_whatever_their_order() {
+        let values = [9.0, 1.0, 5.0, 3.0, 7.0, 8.0, 2.0, 6.0, 4.0];
+        assert_eq!(interval(&values), Some((2.0, 8.0)));
+        assert_eq!(interval(&values[..7]), Some((1.0, 9.0)));
     }
 }

@@ -21,7 +21,7 @@ impl Table {
     pub(crate) fn text(&self) -> String {
         let widths = self.widths();
         let mut text = format!("{} {}\n", self.id, self.title);
-        let header: Vec<String> = self.columns.iter().map(|column| (*column).to_owned()).collect();
+        let header = self.headings();
         for row in std::iter::once(&header).chain(&self.rows) {
             let cells: Vec<String> = row
                 .iter()
@@ -35,7 +35,7 @@ impl Table {
             text.push_str(cells.join("  ").trim_end());
             text.push('\n');
         }
-        for note in &self.notes {
+        for note in self.printed_notes() {
             text.push_str(&format!("  {note}\n"));
         }
         text
@@ -45,14 +45,14 @@ impl Table {
     pub(crate) fn markdown(&self) -> String {
         let line = |cells: &[String]| format!("| {} |\n", cells.join(" | "));
         let escaped = |row: &[String]| row.iter().map(|cell| cell.replace('|', "\\|")).collect::<Vec<_>>();
-        let header: Vec<String> = self.columns.iter().map(|column| (*column).to_owned()).collect();
+        let header = self.headings();
         let mut text = format!("## {} {}\n\n", self.id, self.title);
         text.push_str(&line(&escaped(&header)));
         text.push_str(&line(&vec!["---".to_owned(); header.len()]));
         for row in &self.rows {
             text.push_str(&line(&escaped(row)));
         }
-        for note in &self.notes {
+        for note in self.printed_notes() {
             text.push_str(&format!("\n{note}\n"));
         }
         text
@@ -63,15 +63,33 @@ impl Table {
         json!({ "id": self.id, "title": self.title, "notes": self.notes, "rows": self.data })
     }
 
+    /// The columns as they are printed: what tables call [`RATIO`] has two forms.
+    fn headings(&self) -> Vec<String> {
+        let heading = |column: &&str| if *column == RATIO { BOTH_FORMS } else { column }.to_owned();
+        self.columns.iter().map(heading).collect()
+    }
+
+    /// The notes, and what the two forms of a ratio mean where there are ratios.
+    fn printed_notes(&self) -> impl Iterator<Item = &str> {
+        let has_ratios = self.columns.contains(&RATIO);
+        self.notes.iter().map(String::as_str).chain(has_ratios.then_some(FORMS))
+    }
+
     fn widths(&self) -> Vec<usize> {
+        let headings = self.headings();
         let width = |place: usize| {
             let cells = self.rows.iter().filter_map(|row| row.get(place)).map(|cell| cell.chars().count());
-            let header = self.columns.get(place).map_or(0, |column| column.chars().count());
+            let header = headings.get(place).map_or(0, |heading| heading.chars().count());
             cells.chain([header]).max().unwrap_or_default()
         };
         (0..self.columns.len()).map(width).collect()
     }
 }
+
+const RATIO: &str = "ratio [95 %]";
+const BOTH_FORMS: &str = "ratio [95 %] or (least to greatest)";
+const FORMS: &str = "Ratios: the median of the pairs. 2.05x [1.98, 2.11]: its 95 % interval, exact for whatever distribution. \
+                     2.05x (1.98 to 2.11): least and greatest of fewer than six pairs, which have no such interval.";
 
 fn is_figure(cell: &str) -> bool {
     cell.starts_with(|first: char| first.is_ascii_digit()) && !cell.contains(' ')
@@ -99,12 +117,12 @@ mod tests {
     fn text_is_aligned() {
         let expected = "\
 T9 example
-row      MB/s  ratio [95 %]
+row      MB/s  ratio [95 %] or (least to greatest)
 D0 1KiB  1234  3.00x [2.90, 3.10]
 D1 a|b   5.00  -
   Not verified.
 ";
-        assert_eq!(table().text(), expected);
+        assert_eq!(table().text(), format!("{expected}  {FORMS}\n"));
     }
 
     #[test]
@@ -112,14 +130,20 @@ D1 a|b   5.00  -
         let expected = "\
 ## T9 example
 
-| row | MB/s | ratio [95 %] |
+| row | MB/s | ratio [95 %] or (least to greatest) |
 | --- | --- | --- |
 | D0 1KiB | 1234 | 3.00x [2.90, 3.10] |
 | D1 a\\|b | 5.00 | - |
 
 Not verified.
 ";
-        assert_eq!(table().markdown(), expected);
+        assert_eq!(table().markdown(), format!("{expected}\n{FORMS}\n"));
+    }
+
+    #[test]
+    fn tables_without_ratios_do_not_explain_them() {
+        let plain = Table { columns: vec!["row", "MB/s"], ..table() };
+        assert!(!plain.text().contains(FORMS) && !plain.markdown().contains(FORMS));
     }
 
     #[test]

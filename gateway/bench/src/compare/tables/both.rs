@@ -41,7 +41,7 @@ fn figure(ours: &Single, peer: Option<&Single>) -> Figure {
         (Some(ours), Some(peer), Better::Lower) => Some(peer / ours),
         _ => None,
     };
-    Figure { ours: ours.value, peer, ratio: ratio.filter(|ratio| ratio.is_finite()), interval: None }
+    Figure { ours: ours.value, peer, ratio: ratio.filter(|ratio| ratio.is_finite()), ..Figure::default() }
 }
 
 #[cfg(test)]
