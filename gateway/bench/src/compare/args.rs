@@ -75,7 +75,7 @@ pub struct CompareArgs {
     /// Seconds before each run that are not counted.
     #[arg(long, value_name = "SECONDS", default_value_t = 1.0)]
     pub warmup: f64,
-    /// Take disturbed runs as they are, marked as such, instead of repeating them.
+    /// Count disturbed runs like others instead of repeating them; the last column says how many were undisturbed.
     #[arg(long)]
     pub as_they_are: bool,
     /// Do not read back what was acknowledged; the tables say so.

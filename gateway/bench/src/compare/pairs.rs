@@ -28,12 +28,15 @@ pub(crate) struct Pairs {
     pub(crate) faults: BTreeMap<Fault, usize>,
     /// Why there is no figure at all.
     pub(crate) failure: Option<String>,
+    /// Disturbed pairs count like others.
+    pub(crate) as_they_are: bool,
 }
 
 impl Pairs {
-    /// The pairs that figures are taken from: the valid ones, or all when none is.
+    /// The pairs that figures are taken from: the valid ones, or all when none is or all are wanted.
     pub(crate) fn counted(&self) -> Vec<&Pair> {
-        let valid: Vec<&Pair> = self.pairs.iter().filter(|pair| pair.valid).collect();
+        let counts = |pair: &&Pair| pair.valid || self.as_they_are;
+        let valid: Vec<&Pair> = self.pairs.iter().filter(counts).collect();
         if valid.is_empty() { self.pairs.iter().collect() } else { valid }
     }
 
@@ -92,11 +95,10 @@ pub(crate) fn measure(
     limit: Limit,
     run: &mut dyn FnMut(&mut Contest<'_>, &Side) -> Result<Report, BenchError>,
 ) -> Result<Pairs, BenchError> {
-    let (wanted, repeats) = (contest.args.pairs as usize, !contest.args.as_they_are);
-    let mut found = Pairs::default();
+    let wanted = contest.args.pairs as usize;
+    let mut found = Pairs { as_they_are: contest.args.as_they_are, ..Pairs::default() };
     let mut attempts = 0;
-    while found.pairs.iter().filter(|pair| pair.valid).count() < wanted
-        && attempts < limit_of(&found, wanted, repeats)
+    while found.pairs.iter().filter(|pair| pair.valid).count() < wanted && attempts < limit_of(&found, wanted)
     {
         let limit = limit.measure(contest)?;
         let mut sides: Vec<Side> = std::iter::once(ours.clone()).chain(contest.peer()).collect();
@@ -129,9 +131,9 @@ pub(crate) fn measure(
 }
 
 /// A client that is too slow stays so: more pairs would not help.
-fn limit_of(found: &Pairs, wanted: usize, repeats: bool) -> usize {
+fn limit_of(found: &Pairs, wanted: usize) -> usize {
     let hopeless = found.faults.contains_key(&Fault::ClientBusy);
-    if hopeless || !repeats { wanted } else { wanted + wanted / 2 + 1 }
+    if hopeless || found.as_they_are { wanted } else { wanted + wanted / 2 + 1 }
 }
 
 /// A run that counts, or the last of some tries; `Err` inside when there is nothing to count.
@@ -235,6 +237,15 @@ mod tests {
     }
 
     #[test]
+    fn pairs_that_are_taken_as_they_are_all_count_and_are_still_marked() {
+        let pairs = vec![pair(true), pair(false), pair(true)];
+        let mut found = Pairs { pairs, as_they_are: true, ..Pairs::default() };
+        found.faults.insert(Fault::Steal, 1);
+        assert_eq!(found.counted().len(), 3);
+        assert_eq!(found.validity(), "2 of 3: steal 1x");
+    }
+
+    #[test]
     fn tables_say_what_disturbed() {
         let mut found = Pairs { pairs: vec![pair(true), pair(true)], ..Pairs::default() };
         assert_eq!(found.validity(), "2");
@@ -247,9 +258,9 @@ mod tests {
     #[test]
     fn a_busy_client_is_not_waited_for() {
         let mut found = Pairs::default();
-        assert_eq!(limit_of(&found, 7, true), 11);
-        assert_eq!(limit_of(&found, 7, false), 7);
+        assert_eq!(limit_of(&found, 7), 11);
+        assert_eq!(limit_of(&Pairs { as_they_are: true, ..Pairs::default() }, 7), 7);
         found.faults.insert(Fault::ClientBusy, 1);
-        assert_eq!(limit_of(&found, 7, true), 7);
+        assert_eq!(limit_of(&found, 7), 7);
     }
 }
