@@ -22,10 +22,19 @@ pub(crate) fn run(args: &BenchArgs) -> Exit {
 
 /// Compares with another broker and prints the tables; fails when a run failed or something was lost.
 pub(crate) fn compare(args: &CompareArgs) -> Exit {
-    match chronik_bench::compare(args, &mut std::io::stderr()) {
-        Ok(comparison) => {
-            let printed = print(&comparison.text);
-            if comparison.clean { printed } else { Exit::Failure }
+    let mut printed = Exit::Ok;
+    let mut print_next = |text: &str| {
+        if printed == Exit::Ok {
+            printed = print(text);
+        }
+    };
+    match chronik_bench::compare(args, &mut print_next, &mut std::io::stderr()) {
+        Ok(clean) => {
+            if clean {
+                printed
+            } else {
+                Exit::Failure
+            }
         }
         Err(error) => {
             complain(&error);

@@ -57,8 +57,15 @@ pub struct CompareArgs {
     /// The binary to start as the gateway, instead of this one.
     #[arg(long, value_name = "FILE")]
     pub binary: Option<PathBuf>,
-    /// What to measure.
-    #[arg(long, value_enum, value_delimiter = ',', ignore_case = true, default_values_t = [TableName::T0, TableName::T1])]
+    /// What to measure. Given again, it takes the place of what was given before.
+    #[arg(
+        long,
+        value_enum,
+        value_delimiter = ',',
+        ignore_case = true,
+        overrides_with = "table",
+        default_values_t = [TableName::T0, TableName::T1]
+    )]
     pub table: Vec<TableName>,
     /// Only rows whose name contains one of these texts, or is the one after an equals sign; --list shows the names.
     #[arg(long, value_name = "TEXT", value_delimiter = ',')]
@@ -163,6 +170,23 @@ pub enum TableName {
     T7,
     /// Footprint: size, memory, start.
     T10,
+}
+
+impl TableName {
+    /// As tables show it.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::T0 => "T0",
+            Self::T1 => "T1",
+            Self::T2 => "T2",
+            Self::T3 => "T3",
+            Self::T4 => "T4",
+            Self::T5 => "T5",
+            Self::T6 => "T6",
+            Self::T7 => "T7",
+            Self::T10 => "T10",
+        }
+    }
 }
 
 impl CompareArgs {

@@ -33,39 +33,65 @@ pub use sol::sol;
 
 use crate::BenchError;
 use contest::Contest;
+use generator::Generator;
 use machine::Machine;
+use pairs::describe;
+use report::Publisher;
+use table::Table;
 
-/// What a comparison gave.
-#[derive(Debug)]
-pub struct Comparison {
-    /// The tables, for the standard output; empty when they went to files only.
-    pub text: String,
-    /// Every row was measured, and nothing acknowledged was lost.
-    pub clean: bool,
-}
-
-/// Measures and prints; progress goes to `progress`, a line at a time.
+/// Measures, and hands each table to `print` as soon as it is there; progress goes to `progress`, a line at a time. Gives
+/// whether every row was measured and nothing acknowledged was lost.
 ///
 /// # Errors
-/// When a server cannot be started, reached, paused or pinned, or an output cannot be written. Runs that fail are told in
-/// the tables instead, and by [`Comparison::clean`].
-pub fn compare(args: &CompareArgs, progress: &mut dyn Write) -> Result<Comparison, BenchError> {
+/// When nothing can be measured at all, when what was started or paused cannot be put right, or when an output cannot be
+/// written. What fails in one table is told in its place, and the others are measured.
+pub fn compare(
+    args: &CompareArgs,
+    print: &mut dyn FnMut(&str),
+    progress: &mut dyn Write,
+) -> Result<bool, BenchError> {
     if args.list {
-        return Ok(Comparison { text: tables::names(args), clean: true });
+        print(&tables::names(args));
+        return Ok(true);
     }
     if args.touch_memory {
         machine::touch_memory();
     }
-    let machine = Machine::look(args);
+    let mut publisher = Publisher::new(args, Machine::look(args), print);
     let mut contest = Contest::open(args, progress)?;
-    let mut found = Vec::new();
-    let mut wanted = args.table.clone();
-    wanted.sort_unstable();
-    wanted.dedup();
-    for table in wanted {
-        found.push(tables::measure(table, &mut contest)?);
+    let wanted = tables::in_order(&args.table);
+    for (place, table) in wanted.iter().enumerate() {
+        let peer = contest.peer().and_then(|peer| peer.pid);
+        let measured = tables::measure(*table, &mut contest).unwrap_or_else(|error| {
+            let failure = describe(&error);
+            contest.failed = true;
+            contest.say(&format!("{}: {failure}", table.name()));
+            Table::failed(table.name(), failure)
+        });
+        publisher.add(measured)?;
+        if place + 1 < wanted.len() && contest.peer().and_then(|peer| peer.pid) != peer {
+            warm_up_peer(&mut contest);
+        }
     }
     let clean = !contest.failed;
     contest.end()?;
-    Ok(Comparison { text: report::publish(args, &machine, &found)?, clean })
+    Ok(clean)
 }
+
+/// A peer that a table has started anew is not what it was: a JVM needs a minute of work before it shows what it can do.
+fn warm_up_peer(contest: &mut Contest<'_>) {
+    let Some(peer) = contest.peer() else { return };
+    contest.say("warming up the peer, which was started anew");
+    let topic = contest.topic();
+    let load = format!("{WARM_UP} --topic {topic}").split(' ').map(str::to_owned).collect::<Vec<_>>();
+    let run = contest
+        .alone(&peer)
+        .and_then(|()| Generator::start(&peer, &load, contest.cores, &contest.dir)?.finish());
+    if let Err(error) = run {
+        contest.failed = true;
+        contest.say(&format!("the peer cannot be warmed up: {}", describe(&error)));
+    }
+}
+
+const WARM_UP: &str =
+    "--mode produce --create-topic --delete-topic-after --partitions 16 --warmup 0 --duration 60";

@@ -190,7 +190,8 @@ fn blame(report: &Report) -> String {
     }
 }
 
-fn describe(error: &BenchError) -> String {
+/// An error with its causes.
+pub(crate) fn describe(error: &BenchError) -> String {
     let mut text = error.to_string();
     let mut cause = std::error::Error::source(error);
     while let Some(error) = cause {

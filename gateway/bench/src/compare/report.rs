@@ -1,4 +1,4 @@
-//! All tables of a run, and where they go.
+//! The tables of a run, and where they go: each as soon as it is there.
 
 use std::fs;
 use std::path::Path;
@@ -10,34 +10,56 @@ use super::machine::Machine;
 use super::table::Table;
 use crate::BenchError;
 
-/// Prints to the files that were asked for; gives the text for the standard output.
-pub(crate) fn publish(args: &CompareArgs, machine: &Machine, tables: &[Table]) -> Result<String, BenchError> {
-    let head = machine.lines();
-    if let Some(path) = &args.markdown {
+/// Prints tables and writes the files that were asked for.
+pub(crate) struct Publisher<'a> {
+    args: &'a CompareArgs,
+    machine: Machine,
+    tables: Vec<Table>,
+    print: &'a mut dyn FnMut(&str),
+}
+
+impl<'a> Publisher<'a> {
+    /// Publishes nothing yet.
+    pub(crate) fn new(args: &'a CompareArgs, machine: Machine, print: &'a mut dyn FnMut(&str)) -> Self {
+        Self { args, machine, tables: Vec::new(), print }
+    }
+
+    /// Prints a table, and writes the files anew with it.
+    pub(crate) fn add(&mut self, table: Table) -> Result<(), BenchError> {
+        if self.args.text || (self.args.markdown.is_none() && self.args.json.is_none()) {
+            let head =
+                if self.tables.is_empty() { self.machine.lines().join("\n") + "\n" } else { String::new() };
+            (self.print)(&format!("{head}\n{}", table.text()));
+        }
+        self.tables.push(table);
+        if let Some(path) = &self.args.markdown {
+            write(path, &self.markdown())?;
+        }
+        if let Some(path) = &self.args.json {
+            write(path, &self.json())?;
+        }
+        Ok(())
+    }
+
+    fn markdown(&self) -> String {
         let mut markdown = String::from("# chronik bench compare\n\n");
-        for line in &head {
+        for line in self.machine.lines() {
             markdown.push_str(&format!("- {line}\n"));
         }
-        for table in tables {
+        for table in &self.tables {
             markdown.push_str(&format!("\n{}", table.markdown()));
         }
-        write(path, &markdown)?;
+        markdown
     }
-    if let Some(path) = &args.json {
-        let tables: Vec<_> = tables.iter().map(Table::json).collect();
-        let settings = json!({ "pairs": args.pairs, "seconds": args.seconds, "warmup": args.warmup });
+
+    fn json(&self) -> String {
+        let tables: Vec<_> = self.tables.iter().map(Table::json).collect();
+        let CompareArgs { pairs, seconds, warmup, .. } = self.args;
+        let settings = json!({ "pairs": pairs, "seconds": seconds, "warmup": warmup });
         let whole =
-            json!({ "schema_version": 1, "machine": machine, "settings": settings, "tables": tables });
-        write(path, &format!("{whole:#}\n"))?;
+            json!({ "schema_version": 1, "machine": self.machine, "settings": settings, "tables": tables });
+        format!("{whole:#}\n")
     }
-    if !args.text && (args.markdown.is_some() || args.json.is_some()) {
-        return Ok(String::new());
-    }
-    let mut text = head.join("\n") + "\n";
-    for table in tables {
-        text.push_str(&format!("\n{}", table.text()));
-    }
-    Ok(text)
 }
 
 fn write(path: &Path, text: &str) -> Result<(), BenchError> {

@@ -17,6 +17,19 @@ pub(crate) struct Table {
 }
 
 impl Table {
+    /// Stands for a table that could not be measured.
+    pub(crate) fn failed(id: &'static str, failure: String) -> Self {
+        let data = vec![json!({ "failure": failure })];
+        Self {
+            id,
+            title: "failed",
+            columns: vec!["failure"],
+            rows: vec![vec![failure]],
+            notes: Vec::new(),
+            data,
+        }
+    }
+
     /// Columns as wide as what they hold; figures to the right.
     pub(crate) fn text(&self) -> String {
         let widths = self.widths();

@@ -2,8 +2,9 @@
 
 use clap::Parser;
 
-use super::args::{Class, CompareArgs};
+use super::args::{Class, CompareArgs, TableName};
 use super::compare;
+use super::tables::in_order;
 
 #[derive(Parser)]
 struct Line {
@@ -18,13 +19,49 @@ fn parse(line: &str) -> CompareArgs {
 #[test]
 fn rows_of_a_table_have_different_names() {
     let args = parse("--peer h:1 --list --table t0,t1,t2,t3,t4,t5,t7,t10");
-    let listed = compare(&args, &mut Vec::new()).unwrap().text;
+    let mut listed = String::new();
+    assert!(compare(&args, &mut |text| listed.push_str(text), &mut Vec::new()).unwrap());
     let mut names: Vec<&str> = listed.lines().collect();
     let count = names.len();
     names.sort_unstable();
     names.dedup();
     assert_eq!((names.len(), count > 40), (count, true), "{listed}");
     assert!(listed.contains("T1  D1 vs D0 1KiB 16p\n"), "{listed}");
+}
+
+#[test]
+fn tables_that_are_named_again_take_the_place_of_those_before() {
+    assert_eq!(parse("").table, [TableName::T0, TableName::T1]);
+    assert_eq!(parse("--table T0,T1,T2 --unpinned --table t3,T4").table, [TableName::T3, TableName::T4]);
+}
+
+#[test]
+fn the_footprint_is_measured_before_all_loads_and_many_partitions_after_them() {
+    let wanted = parse("--table T10,T7,T6,T5,T4,T3,T2,T1,T0,T1").table;
+    let names: Vec<&str> = in_order(&wanted).into_iter().map(TableName::name).collect();
+    assert_eq!(names, ["T0", "T10", "T1", "T2", "T3", "T4", "T6", "T7", "T5"]);
+}
+
+/// The binary whose size T10 wants is not there; of T7 no row is wanted.
+#[test]
+fn a_table_that_fails_is_told_and_the_others_are_measured() {
+    let dir = std::env::temp_dir().join(format!("chronik-compare-tests-{}", std::process::id()));
+    std::fs::create_dir_all(&dir).unwrap();
+    let markdown = dir.join("tables.md");
+    let args = parse(&format!(
+        "-b 127.0.0.1:1 --binary {0}/none --table T10,T7 --rows footprint --text --dir {0} --markdown {1}",
+        dir.display(),
+        markdown.display()
+    ));
+    let mut printed = Vec::new();
+    let clean = compare(&args, &mut |text| printed.push(text.to_owned()), &mut Vec::new()).unwrap();
+    let written = std::fs::read_to_string(&markdown).unwrap();
+    std::fs::remove_dir_all(&dir).unwrap();
+    assert!(!clean);
+    let [first, second] = printed.as_slice() else { panic!("{printed:?}") };
+    assert!(first.starts_with("processor: ") && first.contains("\nT10 failed\n"), "{first}");
+    assert!(second.starts_with("\nT7 "), "{second}");
+    assert!(written.contains("## T10 failed") && written.contains("## T7 "), "{written}");
 }
 
 #[test]

@@ -19,6 +19,25 @@ use super::contest::Contest;
 use super::table::Table;
 use crate::BenchError;
 
+/// The footprint is that of servers that nobody has used, and many partitions stay with the peer: T10 comes before all loads,
+/// T5 after them.
+const ORDER: [TableName; 9] = [
+    TableName::T0,
+    TableName::T10,
+    TableName::T1,
+    TableName::T2,
+    TableName::T3,
+    TableName::T4,
+    TableName::T6,
+    TableName::T7,
+    TableName::T5,
+];
+
+/// Each of the wanted tables once, in the order in which they are measured.
+pub(crate) fn in_order(wanted: &[TableName]) -> Vec<TableName> {
+    ORDER.into_iter().filter(|table| wanted.contains(table)).collect()
+}
+
 /// Measures the rows of a table that are wanted.
 pub(crate) fn measure(table: TableName, contest: &mut Contest<'_>) -> Result<Table, BenchError> {
     match table {
@@ -37,7 +56,7 @@ pub(crate) fn measure(table: TableName, contest: &mut Contest<'_>) -> Result<Tab
 /// The names of all rows of the tables that are wanted, a line each.
 pub(crate) fn names(args: &CompareArgs) -> String {
     let mut text = String::new();
-    for table in &args.table {
+    for table in in_order(&args.table) {
         let names = match table {
             TableName::T0 => Vec::new(),
             TableName::T1 => t1::names(args),
@@ -50,7 +69,7 @@ pub(crate) fn names(args: &CompareArgs) -> String {
             TableName::T10 => t10::names(args),
         };
         for name in names {
-            text.push_str(&format!("{table:?}  {name}\n"));
+            text.push_str(&format!("{}  {name}\n", table.name()));
         }
     }
     text
