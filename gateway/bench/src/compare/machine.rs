@@ -2,10 +2,13 @@
 
 use std::fs;
 use std::path::Path;
+use std::process::{Command, Stdio};
 
+use crc_fast::CrcAlgorithm::Crc32Iscsi;
 use serde::Serialize;
 
 use super::args::CompareArgs;
+use super::ours;
 use crate::cpu;
 
 /// The head of all tables.
@@ -43,9 +46,7 @@ impl Machine {
             disk: disk(&args.dir),
             load: read("/proc/loadavg").split_whitespace().take(3).collect::<Vec<_>>().join(" "),
             steal_percent: steal_percent(&read("/proc/stat")).unwrap_or_default(),
-            chronik: format!("chronik {} {}", env!("CARGO_PKG_VERSION"), args.ours.join(" "))
-                .trim()
-                .to_owned(),
+            chronik: format!("{} {}", build(args), args.ours.join(" ")).trim().to_owned(),
             peer: args.peer.as_ref().map(|_| format!("{}, {}", args.peer_name, args.peer_durability.name())),
             pinning: match (cores.server, cores.client) {
                 (Some(server), Some(client)) => format!("server on core {server}, client on core {client}"),
@@ -84,6 +85,31 @@ pub(crate) fn touch_memory() {
     let touched = vec![1_u8; bytes.min(8 << 30)];
     std::hint::black_box(&touched);
 }
+
+/// Which build of ours is measured.
+fn build(args: &CompareArgs) -> String {
+    if let (Some(address), None) = (&args.bootstrap, &args.binary) {
+        return format!(
+            "a gateway that ran at {address} before, of an unknown build (--binary FILE names it)"
+        );
+    }
+    ours::binary(args).map_or_else(|_| UNKNOWN.to_owned(), |path| program(&path))
+}
+
+/// What a program says about itself, and the checksum of its file: builds of one version say the same.
+fn program(path: &Path) -> String {
+    let said = Command::new(path).arg("--version").stdin(Stdio::null()).stderr(Stdio::null()).output();
+    let said = said.ok().filter(|output| output.status.success()).map(|output| output.stdout);
+    let version =
+        said.and_then(|text| Some(String::from_utf8_lossy(&text).lines().next()?.trim().to_owned()));
+    let version = version.unwrap_or_else(|| UNKNOWN.to_owned());
+    match fs::read(path) {
+        Ok(file) => format!("{version}, CRC-32C of the binary {:08x}", crc_fast::checksum(Crc32Iscsi, &file)),
+        Err(_) => version,
+    }
+}
+
+const UNKNOWN: &str = "unknown version";
 
 fn read(path: &str) -> String {
     fs::read_to_string(path).unwrap_or_default().trim().to_owned()
@@ -127,6 +153,15 @@ fn steal_percent(stat: &str) -> Option<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_build_is_told_by_what_it_says_and_its_checksum() {
+        let said = program(Path::new(env!("CARGO")));
+        let (version, sum) = said.split_once(", CRC-32C of the binary ").unwrap();
+        assert!(version.starts_with("cargo "), "{said}");
+        assert_eq!(sum.len(), 8, "{said}");
+        assert_eq!(program(Path::new("/nowhere/chronik")), UNKNOWN);
+    }
 
     #[test]
     fn steal_is_a_share_of_all_time() {
