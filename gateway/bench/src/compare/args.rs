@@ -27,7 +27,8 @@ pub struct CompareArgs {
     #[arg(long, value_name = "TEXT", default_value = "peer")]
     pub peer_name: String,
     /// Shell command that starts the peer again, in its directory, and prints its process id as the last line. With it,
-    /// times of starting are measured for the peer too: it is killed with SIGKILL first.
+    /// times of starting are measured for the peer too: it ends with SIGTERM for T10, and for T5 once with SIGTERM and once with
+    /// SIGKILL.
     #[arg(long, value_name = "COMMAND", requires = "peer_pid")]
     pub peer_restart: Option<String>,
     /// Files or directories that make up the peer's program, for its size.
@@ -48,13 +49,22 @@ pub struct CompareArgs {
     /// What its acknowledgement means. A gateway that is started here takes what the row wants.
     #[arg(long, value_enum, ignore_case = true, default_value_t = Class::D1, requires = "bootstrap")]
     pub durability: Class,
-    /// Durability of the gateway in these tables; several make several rows.
-    #[arg(long, value_enum, ignore_case = true, value_delimiter = ',', value_name = "CLASS")]
+    /// Durability of the gateway that is started here, where it has a choice; several make several rows, and tables with rows
+    /// of one class take the first.
+    #[arg(
+        long,
+        value_enum,
+        ignore_case = true,
+        value_delimiter = ',',
+        value_name = "CLASS",
+        conflicts_with = "bootstrap"
+    )]
     pub classes: Vec<Class>,
     /// A setting of the gateway that is started here, as in storage.wal.writes_in_flight=8; may be repeated.
-    #[arg(long = "ours", value_name = "KEY=VALUE")]
+    #[arg(long = "ours", value_name = "KEY=VALUE", conflicts_with = "bootstrap")]
     pub ours: Vec<String>,
-    /// The binary to start as the gateway, instead of this one.
+    /// The binary to start as the gateway, instead of this one; with --bootstrap, the one that runs there, for its version and
+    /// size.
     #[arg(long, value_name = "FILE")]
     pub binary: Option<PathBuf>,
     /// What to measure. Given again, it takes the place of what was given before.

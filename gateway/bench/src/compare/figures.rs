@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::pairs::Pair;
+use super::pairs::{Pair, Unit};
 use super::stats::{interval, least_and_greatest, median};
 use crate::Report;
 
@@ -58,11 +58,23 @@ impl Metric {
         }
     }
 
-    /// The median share of what the machine allowed, in percent. For what is better when lower: how far above it.
+    /// The median share of what the machine allowed, in percent; above 100 for what is better when lower. `None` where the
+    /// limit is of something else.
     pub(crate) fn share_of_limit(self, pairs: &[&Pair]) -> Option<f64> {
-        let shares: Vec<f64> =
-            pairs.iter().filter_map(|pair| Some((self.of)(&pair.ours)? / pair.limit? * 100.0)).collect();
-        median(&shares)
+        let share = |pair: &&Pair| {
+            let value = (self.of)(&pair.ours)? * self.in_unit(pair.limit_unit)?;
+            Some(value / pair.limit? * 100.0)
+        };
+        median(&pairs.iter().filter_map(share).collect::<Vec<f64>>())
+    }
+
+    /// How many of a unit one of this metric is. Its name ends with its own unit.
+    fn in_unit(self, unit: Unit) -> Option<f64> {
+        match unit {
+            Unit::MegabytesPerSecond => self.name.ends_with("megabytes_per_second").then_some(1.0),
+            Unit::RequestsPerSecond => self.name.ends_with("requests_per_second").then_some(1.0),
+            Unit::Microseconds => self.name.ends_with("_ms").then_some(1e3),
+        }
     }
 }
 
@@ -162,7 +174,8 @@ mod tests {
 
     fn pair(ours: f64, peer: f64, limit: f64) -> Pair {
         let report = |megabytes_per_second| Report { megabytes_per_second, ..Report::default() };
-        Pair { ours: report(ours), peer: Some(report(peer)), limit: Some(limit), valid: true }
+        let limit_unit = Unit::MegabytesPerSecond;
+        Pair { ours: report(ours), peer: Some(report(peer)), limit: Some(limit), limit_unit, valid: true }
     }
 
     #[test]
@@ -194,6 +207,18 @@ mod tests {
         }
         let figure = P99.over(&[&slow]);
         assert_eq!((figure.ours, figure.peer, figure.ratio), (Some(0.5), Some(2.0), Some(4.0)));
+    }
+
+    #[test]
+    fn a_share_is_of_a_limit_in_the_same_unit() {
+        let mut late = pair(1.0, 1.0, 200.0);
+        late.limit_unit = Unit::Microseconds;
+        late.ours.latency_us.p50 = 244.0;
+        assert_eq!(P50.share_of_limit(&[&late]), Some(122.0));
+        assert_eq!(MEGABYTES.share_of_limit(&[&late]), None);
+        late.limit_unit = Unit::RequestsPerSecond;
+        late.ours.requests_per_second = 50.0;
+        assert_eq!((REQUESTS.share_of_limit(&[&late]), P50.share_of_limit(&[&late])), (Some(25.0), None));
     }
 
     #[test]

@@ -14,8 +14,10 @@ use crate::{BenchError, Report};
 pub(crate) struct Pair {
     pub(crate) ours: Report,
     pub(crate) peer: Option<Report>,
-    /// What the machine allowed, in the unit of the row.
+    /// What the machine allowed.
     pub(crate) limit: Option<f64>,
+    /// What the limit counts.
+    pub(crate) limit_unit: Unit,
     /// Nothing disturbed it.
     pub(crate) valid: bool,
 }
@@ -70,7 +72,25 @@ pub(crate) enum Limit {
     DurableRoundTrip,
 }
 
+/// What a limit counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Unit {
+    /// 10^6 bytes in a second.
+    MegabytesPerSecond,
+    RequestsPerSecond,
+    Microseconds,
+}
+
 impl Limit {
+    const fn unit(self) -> Unit {
+        match self {
+            Self::Receive | Self::Durable | Self::Send => Unit::MegabytesPerSecond,
+            Self::SmallRequests => Unit::RequestsPerSecond,
+            Self::Ping | Self::DurableRoundTrip => Unit::Microseconds,
+        }
+    }
+
     fn measure(self, contest: &mut Contest<'_>) -> Result<f64, BenchError> {
         contest.nobody()?;
         let cores = contest.cores;
@@ -100,7 +120,7 @@ pub(crate) fn measure(
     let mut attempts = 0;
     while found.pairs.iter().filter(|pair| pair.valid).count() < wanted && attempts < limit_of(&found, wanted)
     {
-        let limit = limit.measure(contest)?;
+        let allowed = limit.measure(contest)?;
         let mut sides: Vec<Side> = std::iter::once(ours.clone()).chain(contest.peer()).collect();
         if attempts % 2 == 1 {
             sides.reverse();
@@ -122,7 +142,8 @@ pub(crate) fn measure(
             }
         }
         let Some(report) = of_ours else { continue };
-        let pair = Pair { ours: report, peer: of_peer, limit: Some(limit), valid };
+        let limit_unit = limit.unit();
+        let pair = Pair { ours: report, peer: of_peer, limit: Some(allowed), limit_unit, valid };
         contest.say(&progress(name, attempts, wanted, &pair));
         found.pairs.push(pair);
     }
@@ -226,7 +247,7 @@ mod tests {
     use super::*;
 
     fn pair(valid: bool) -> Pair {
-        Pair { ours: Report::default(), peer: None, limit: None, valid }
+        Pair { ours: Report::default(), peer: None, limit: None, limit_unit: Unit::MegabytesPerSecond, valid }
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! What arguments mean, and that a comparison without a peer can be listed.
 
 use clap::Parser;
+use clap::error::ErrorKind;
 
 use super::args::{Class, CompareArgs, TableName};
 use super::compare;
@@ -70,6 +71,17 @@ fn ours_meets_the_peer_in_the_same_class_and_a_stronger_one() {
     assert_eq!(parse("--peer h:1 --peer-durability d1").classes(), [Class::D1]);
     assert_eq!(parse("--peer h:1 --classes D0").classes(), [Class::D0]);
     assert_eq!(parse("-b h:2 --durability D0 --peer h:1").classes(), [Class::D0]);
+}
+
+#[test]
+fn what_a_running_gateway_cannot_be_given_is_refused() {
+    let refused = |more: &str| {
+        let line = format!("compare -b h:2 {more}");
+        Line::try_parse_from(line.split(' ')).err().map(|error| error.kind())
+    };
+    assert_eq!(refused("--classes D0"), Some(ErrorKind::ArgumentConflict));
+    assert_eq!(refused("--ours storage.wal.writes_in_flight=8"), Some(ErrorKind::ArgumentConflict));
+    assert_eq!(refused("--binary /bin/chronik --durability D0"), None);
 }
 
 #[test]
