@@ -251,6 +251,18 @@ fn as_seconds<S: serde::Serializer>(duration: &Duration, serializer: S) -> Resul
     serializer.serialize_f64(duration.as_secs_f64())
 }
 
+/// The arguments of a command line.
+#[cfg(test)]
+pub(crate) fn parsed(line: &str) -> BenchArgs {
+    #[derive(clap::Parser)]
+    struct Line {
+        #[command(flatten)]
+        bench: BenchArgs,
+    }
+    let words = std::iter::once("bench").chain(line.split_whitespace());
+    <Line as clap::Parser>::try_parse_from(words).unwrap().bench
+}
+
 #[cfg(test)]
 mod tests {
     use super::parse_duration;

@@ -101,20 +101,11 @@ const GREATEST_COUNT: usize = 100_000;
 
 #[cfg(test)]
 mod tests {
-    use clap::Parser;
-
     use super::check;
-    use crate::args::BenchArgs;
-
-    #[derive(Parser)]
-    struct Line {
-        #[command(flatten)]
-        bench: BenchArgs,
-    }
+    use crate::args::parsed;
 
     fn refusal(line: &str) -> String {
-        let parsed = Line::try_parse_from(std::iter::once("bench").chain(line.split_whitespace()));
-        check(&parsed.unwrap().bench).map_or_else(|error| error.to_string(), |()| String::new())
+        check(&parsed(line)).map_or_else(|error| error.to_string(), |()| String::new())
     }
 
     #[test]

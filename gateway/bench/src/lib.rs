@@ -28,5 +28,5 @@ mod watch;
 pub use args::{Acks, BenchArgs, Compression, KeyPattern, Mode, PayloadPattern};
 pub use compare::{Class, CompareArgs, SolArgs, TableName, compare, sol};
 pub use error::BenchError;
-pub use report::{Latency, Report, SCHEMA_VERSION, Verified};
+pub use report::{Latency, RateFigures, Report, SCHEMA_VERSION, Verified};
 pub use run::{printed, run};

@@ -1,9 +1,12 @@
 //! What is counted, and when: warm-up, window, drain.
 //!
 //! A value belongs to the window by the moment at which its request was due (latency) or answered (counts). Requests
-//! of the window that are answered after it still give their latency: a broker that stalls at the end is not let off.
+//! of the window that are answered after it still give their latency, and what was due in it at a rate is sent after it if
+//! need be: a broker that stalls at the end is not let off.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
+use std::sync::Arc;
 use std::time::Duration;
 
 use chronik_types::{Clock, SystemClock};
@@ -12,7 +15,7 @@ use hdrhistogram::Histogram;
 use crate::args::BenchArgs;
 use crate::cpu::{CpuTimes, CpuUsed};
 use crate::error::BenchError;
-use crate::report::Latency;
+use crate::report::{Latency, RateFigures};
 use crate::watch::{Interval, Watchers};
 
 /// Where a run stands.
@@ -22,7 +25,7 @@ pub(crate) enum Phase {
     Warmup,
     /// What the report is about.
     Window,
-    /// Nothing is sent any more; answers are waited for.
+    /// Only what was due in the window is still sent; answers are waited for.
     Drain,
 }
 
@@ -59,7 +62,7 @@ struct Mark {
 /// Counts a run.
 #[derive(Debug)]
 pub(crate) struct Meter {
-    clock: SystemClock,
+    clock: Arc<dyn Clock>,
     phase: Phase,
     warmup_ns: u64,
     duration_ns: u64,
@@ -68,6 +71,7 @@ pub(crate) struct Meter {
     server_pid: Option<u32>,
     counts: Counts,
     errors: BTreeMap<i16, u64>,
+    rate: Option<RateFigures>,
     latency: Histogram<u64>,
     interval_latency: Histogram<u64>,
     window: (Mark, Mark),
@@ -86,6 +90,8 @@ pub(crate) struct Measured {
     pub(crate) cpu: CpuUsed,
     pub(crate) latency: Latency,
     pub(crate) errors: BTreeMap<i16, u64>,
+    /// With a rate.
+    pub(crate) rate: Option<RateFigures>,
 }
 
 /// Latencies are told apart from 1 us on, to three digits, up to an hour.
@@ -98,10 +104,15 @@ const MOVE_NS: u64 = 200_000_000;
 impl Meter {
     /// A meter whose warm-up starts now.
     pub(crate) fn new(args: &BenchArgs) -> Result<Self, BenchError> {
+        Self::with_clock(args, Arc::new(SystemClock::new()))
+    }
+
+    /// The same, by another clock.
+    pub(crate) fn with_clock(args: &BenchArgs, clock: Arc<dyn Clock>) -> Result<Self, BenchError> {
         let watchers = Watchers::new(args)?;
         let interval_ns = args.report_interval_secs.saturating_mul(1_000_000_000);
         Ok(Self {
-            clock: SystemClock::new(),
+            clock,
             phase: Phase::Warmup,
             warmup_ns: nanos(args.warmup),
             duration_ns: nanos(args.duration),
@@ -109,6 +120,7 @@ impl Meter {
             server_pid: args.server_pid,
             counts: Counts::default(),
             errors: BTreeMap::new(),
+            rate: args.rate_limit.map(|_| RateFigures::default()),
             latency: histogram()?,
             interval_latency: histogram()?,
             window: (Mark::default(), Mark::default()),
@@ -186,17 +198,47 @@ impl Meter {
         Duration::from_nanos(end.min(self.next_interval_ns).saturating_sub(now_ns))
     }
 
-    /// Takes up to `records` from what may still be sent; gives how many may.
+    /// Takes up to `records` from what may still be sent; gives how many may. After the window that is nothing.
     pub(crate) fn allow(&mut self, records: u64) -> u64 {
-        match (self.phase, &mut self.budget) {
-            (Phase::Drain, _) => 0,
-            (Phase::Window, Some(left)) => {
-                let allowed = records.min(*left);
-                *left -= allowed;
-                allowed
-            }
-            (Phase::Warmup | Phase::Window, _) => records,
+        if self.phase == Phase::Drain { 0 } else { self.allow_due(records) }
+    }
+
+    /// The same for what was due before the end of the window: it may be sent after it too.
+    pub(crate) fn allow_due(&mut self, records: u64) -> u64 {
+        let allowed = self.within_budget(records);
+        if let (Phase::Window | Phase::Drain, Some(left)) = (self.phase, &mut self.budget) {
+            *left -= allowed;
         }
+        allowed
+    }
+
+    /// How many of `records` may still be sent.
+    pub(crate) fn within_budget(&self, records: u64) -> u64 {
+        match self.phase {
+            Phase::Warmup => records,
+            Phase::Window | Phase::Drain => self.budget.map_or(records, |left| records.min(left)),
+        }
+    }
+
+    /// From when to when the window lasted; an end that is not known yet is later than everything.
+    pub(crate) const fn window_ns(&self) -> Range<u64> {
+        match self.phase {
+            Phase::Warmup => u64::MAX..u64::MAX,
+            Phase::Window => self.window.0.ns..u64::MAX,
+            Phase::Drain => self.window.0.ns..self.window.1.ns,
+        }
+    }
+
+    /// Counts records that were due in the window, and how many of them could be sent by its end.
+    pub(crate) fn was_due(&mut self, records: u64, in_time: u64) {
+        let rate = self.rate.get_or_insert_default();
+        rate.due += records;
+        rate.sent_in_time += in_time;
+    }
+
+    /// Counts records that were due in the window and that nobody sends any more.
+    pub(crate) fn never_sent(&mut self, records: u64) {
+        self.rate.get_or_insert_default().never_sent += records;
     }
 
     /// Whether all records of the window have been sent.
@@ -224,15 +266,15 @@ impl Meter {
 
     /// Counts what took from `due_ns` until `now_ns`.
     pub(crate) fn latency(&mut self, due_ns: u64, now_ns: u64) {
+        self.latencies(due_ns, now_ns, 1);
+    }
+
+    /// The same for so many values.
+    pub(crate) fn latencies(&mut self, due_ns: u64, now_ns: u64, count: u64) {
         let value = now_ns.saturating_sub(due_ns);
-        self.interval_latency.saturating_record(value);
-        let in_window = match self.phase {
-            Phase::Warmup => false,
-            Phase::Window => due_ns >= self.window.0.ns,
-            Phase::Drain => (self.window.0.ns..self.window.1.ns).contains(&due_ns),
-        };
-        if in_window {
-            self.latency.saturating_record(value);
+        self.interval_latency.saturating_record_n(value, count);
+        if self.window_ns().contains(&due_ns) {
+            self.latency.saturating_record_n(value, count);
         }
     }
 
@@ -272,6 +314,7 @@ impl Meter {
             cpu: end.cpu - start.cpu,
             latency: summary(&self.latency),
             errors: self.errors,
+            rate: self.rate,
         })
     }
 }

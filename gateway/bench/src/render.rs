@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use crate::report::{GroupFigures, Latency, Report};
+use crate::report::{GroupFigures, Latency, RateFigures, Report};
 
 /// The report as text, a few lines.
 pub(crate) fn render(report: &Report) -> String {
@@ -34,6 +34,9 @@ fn lines(out: &mut String, report: &Report) -> std::fmt::Result {
     }
     if let Some(groups) = &report.groups {
         group_lines(out, groups)?;
+    }
+    if let Some(figures) = report.rate.filter(|figures| figures.due != figures.sent_in_time) {
+        rate(out, figures)?;
     }
     latency(out, &report.latency_us)?;
     cpu(out, report)?;
@@ -76,6 +79,17 @@ fn group_lines(out: &mut String, figures: &GroupFigures) -> std::fmt::Result {
         Some(bytes) => writeln!(out, "memory       {} bytes of the server a member", grouped(bytes as f64)),
         None => Ok(()),
     }
+}
+
+fn rate(out: &mut String, figures: RateFigures) -> std::fmt::Result {
+    let RateFigures { due, sent_in_time, never_sent } = figures;
+    let numbers = [due, sent_in_time, never_sent].map(|number| grouped(number as f64));
+    let [due, in_time, never] = numbers;
+    write!(out, "rate         not reached: {due} records were due, {in_time} of them were sent in time")?;
+    if never_sent > 0 {
+        write!(out, ", {never} NEVER")?;
+    }
+    writeln!(out)
 }
 
 fn latency(out: &mut String, latency: &Latency) -> std::fmt::Result {
@@ -138,7 +152,7 @@ pub(crate) fn grouped(number: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::{grouped, render};
-    use crate::report::{Latency, Report, Verified};
+    use crate::report::{Latency, RateFigures, Report, Verified};
 
     #[test]
     fn numbers_are_grouped() {
@@ -146,6 +160,21 @@ mod tests {
             [0.4, 999.0, 1_000.0, 1_234_567.2].map(grouped),
             ["0", "999", "1,000", "1,234,567"].map(str::to_owned)
         );
+    }
+
+    #[test]
+    fn a_rate_is_spoken_of_when_it_was_not_reached() {
+        let text = |due, sent_in_time, never_sent| {
+            let rate = Some(RateFigures { due, sent_in_time, never_sent });
+            render(&Report { rate, ..Report::default() })
+        };
+        assert!(!text(2_000, 2_000, 0).contains("rate  "));
+        let late = text(2_000, 1_500, 0);
+        assert!(
+            late.contains("not reached: 2,000 records were due, 1,500 of them were sent in time\n"),
+            "{late}"
+        );
+        assert!(text(2_000, 1_500, 400).contains("in time, 400 NEVER"));
     }
 
     #[test]

@@ -46,6 +46,9 @@ pub struct Report {
     pub requests_per_second: f64,
     /// Latency in microseconds.
     pub latency_us: Latency,
+    /// With a rate only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rate: Option<RateFigures>,
     /// CPU time of this process in the window, user and system.
     pub client_cpu_seconds: f64,
     /// CPU time of the process named with `--server-pid` in the window, user and system.
@@ -69,6 +72,18 @@ pub struct Report {
     /// Mode `groups` only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub groups: Option<GroupFigures>,
+}
+
+/// What became of the records that were due in the window.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RateFigures {
+    /// How many were due.
+    pub due: u64,
+    /// How many of these were sent before the window ended. The others waited until fewer requests were in flight, and have
+    /// latencies as all.
+    pub sent_in_time: u64,
+    /// How many of these were never sent; what they had waited for until they were given up is their latency.
+    pub never_sent: u64,
 }
 
 /// What consumer groups did before and after the window, in which the members did what `load` says.

@@ -45,6 +45,34 @@ impl Schedule {
         Some((first, due))
     }
 
+    /// Takes up to `most` of what is due before a moment, however few they are.
+    pub(crate) fn take_before(&mut self, end_ns: u64, most: u64) -> Option<(u64, u64)> {
+        let first = self.next;
+        let due = self.waiting_before(end_ns).min(most);
+        self.next += due;
+        (due > 0).then_some((first, due))
+    }
+
+    /// How many records are due before a moment, from the first one on.
+    pub(crate) fn due_before(&self, ns: u64) -> u64 {
+        ns.checked_sub(1).map_or(0, |before_ns| self.due_until(before_ns))
+    }
+
+    /// How many of these have not been taken.
+    pub(crate) fn waiting_before(&self, ns: u64) -> u64 {
+        self.due_before(ns).saturating_sub(self.next)
+    }
+
+    /// Leaves out all records before this one.
+    pub(crate) fn skip_to(&mut self, number: u64) {
+        self.next = self.next.max(number);
+    }
+
+    /// How many records are due in a millisecond; at least 1.
+    pub(crate) fn in_a_millisecond(&self) -> u64 {
+        (self.rate / 1_000).max(1)
+    }
+
     /// When [`Schedule::take`] gives the next request of up to `most` records.
     pub(crate) fn next_ns(&self, most: u64) -> u64 {
         let full = self.due_ns(self.next + most.saturating_sub(1));
@@ -90,6 +118,19 @@ mod tests {
         assert_eq!(schedule.next_ns(10), 7 * MS);
         assert_eq!(schedule.take(7 * MS, 10), Some((3, 5)));
         assert_eq!([3, 10].map(|most| schedule.period(most)), [3, 4].map(Duration::from_millis));
+    }
+
+    #[test]
+    fn what_was_due_before_a_moment_is_taken_without_lingering() {
+        let mut schedule = Schedule::new(5 * MS, 1_000, 4 * MS);
+        assert_eq!([0, 5 * MS, 5 * MS + 1, 12 * MS].map(|ns| schedule.due_before(ns)), [0, 0, 1, 7]);
+        assert_eq!(schedule.take(7 * MS, 10), None);
+        assert_eq!(schedule.take_before(7 * MS, 10), Some((0, 2)));
+        assert_eq!(schedule.take_before(7 * MS, 10), None);
+        assert_eq!((schedule.take_before(12 * MS, 3), schedule.waiting_before(12 * MS)), (Some((2, 3)), 2));
+        schedule.skip_to(6);
+        schedule.skip_to(1);
+        assert_eq!(schedule.take_before(12 * MS, 3), Some((6, 1)));
     }
 
     #[test]

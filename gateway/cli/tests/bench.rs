@@ -95,6 +95,10 @@ fn every_mode_counts_what_it_verifies() {
         );
         assert_verified(&round_trip, 2000);
         assert_eq!(round_trip["latency_us"]["count"], 2000);
+        assert_eq!(
+            (&round_trip["rate"]["due"], &round_trip["rate"]["never_sent"]),
+            (&2000.into(), &0.into())
+        );
     }
 }
 

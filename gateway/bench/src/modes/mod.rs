@@ -3,6 +3,7 @@
 pub(crate) mod consume;
 pub(crate) mod groups;
 pub(crate) mod metadata;
+mod open_loop;
 pub(crate) mod produce;
 pub(crate) mod round_trip;
 
@@ -13,7 +14,7 @@ use crate::engine::Poller;
 use crate::error::BenchError;
 use crate::meter::{Meter, Phase, nanos};
 
-/// How long answers are waited for after the window.
+/// How long answers are waited for after the window; before that, how long what is still unsent then is tried to be sent.
 const DRAIN: Duration = Duration::from_secs(30);
 /// The loop looks at the clock so often at least.
 const GREATEST_WAIT: Duration = Duration::from_millis(250);
@@ -42,6 +43,14 @@ pub(crate) trait Load {
     /// What is still to come for what was sent.
     fn outstanding(&self) -> u64;
 
+    /// After the window: how many records were due before its end and are still to be sent.
+    fn unsent(&self) -> u64 {
+        0
+    }
+
+    /// Does not send these any more.
+    fn give_up(&mut self, _now_ns: u64) {}
+
     /// Whether the load ends by itself when nothing is outstanding.
     fn is_finite(&self) -> bool {
         false
@@ -49,17 +58,22 @@ pub(crate) trait Load {
 
     /// What it means that something is still outstanding so long after the end.
     fn late(&mut self) -> Result<(), BenchError> {
-        let (outstanding, seconds) = (self.outstanding(), DRAIN.as_secs());
-        Err(BenchError::Late(format!(
-            "{outstanding} requests were still unanswered {seconds} s after the end of the run"
-        )))
+        Err(unanswered_after_drain(self.outstanding()))
     }
+}
+
+/// So many requests have had no answer for too long.
+fn unanswered_after_drain(requests: u64) -> BenchError {
+    let seconds = DRAIN.as_secs();
+    BenchError::Late(format!(
+        "{requests} requests were still unanswered {seconds} s after the end of the run"
+    ))
 }
 
 /// Runs a load until the meter says that it is over and nothing is outstanding.
 pub(crate) fn drive(load: &mut impl Load, poller: &mut Poller) -> Result<(), BenchError> {
     let mut ready: Vec<usize> = (0..load.connections()).collect();
-    let mut drained_by_ns = None;
+    let mut drain = None;
     // Without a warm-up the first request already belongs to the window.
     load.meter().begin_ns();
     loop {
@@ -74,16 +88,32 @@ pub(crate) fn drive(load: &mut impl Load, poller: &mut Poller) -> Result<(), Ben
             load.meter().end_window();
         }
         if load.meter().phase() == Phase::Drain {
-            if outstanding == 0 {
+            if outstanding == 0 && load.unsent() == 0 {
                 return Ok(());
             }
-            if now_ns > *drained_by_ns.get_or_insert(now_ns.saturating_add(nanos(DRAIN))) {
-                return load.late();
+            let requests = load.meter().counts().requests;
+            let drain =
+                drain.get_or_insert(Drain { until_ns: now_ns.saturating_add(nanos(DRAIN)), requests });
+            if now_ns > drain.until_ns {
+                // A broker that has answered nothing since is not slow but dead.
+                if load.unsent() == 0 || requests == drain.requests {
+                    return load.late();
+                }
+                load.give_up(now_ns);
+                drain.until_ns = now_ns.saturating_add(nanos(DRAIN));
             }
         }
         let wait = load.meter().idle(now_ns).min(load.idle()).min(GREATEST_WAIT);
         poller.wait(wait, &mut ready).map_err(BenchError::system("cannot wait for sockets"))?;
     }
+}
+
+/// What is waited for after the window.
+#[derive(Clone, Copy, Debug)]
+struct Drain {
+    until_ns: u64,
+    /// Requests that had been answered when it began.
+    requests: u64,
 }
 
 /// A poller that watches nothing yet.

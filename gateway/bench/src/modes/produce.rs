@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use chronik_types::{CompressionType, ErrorCode, Sequence, TimestampMs};
 
+use super::open_loop::OpenLoop;
 use super::{Load, drive, keep_pace, poller, share, spread};
 use crate::args::{Acks, BenchArgs, Compression};
 use crate::cluster::{self, Leader};
@@ -55,12 +56,10 @@ struct Shape {
 struct Run<'a> {
     shape: Shape,
     batches: Batches,
-    schedule: Option<Schedule>,
+    open_loop: Option<OpenLoop>,
     meter: &'a mut Meter,
     ledger: Option<&'a mut Ledger>,
     succeeded: bool,
-    /// At a rate: no connection has room for what is due.
-    full: bool,
     topic: &'a str,
 }
 
@@ -88,8 +87,8 @@ pub(crate) fn run(
         lane.connection.watch(&poller, token)?;
     }
     let run = Run::new(args, control, meter, ledger)?;
-    if let Some(schedule) = &run.schedule {
-        keep_pace(&mut poller, schedule.period(run.most_records()))?;
+    if let Some(open_loop) = &run.open_loop {
+        keep_pace(&mut poller, open_loop.period())?;
     }
     drive(&mut ProduceLoad { lanes, run }, &mut poller)
 }
@@ -124,6 +123,16 @@ impl Load for ProduceLoad<'_> {
 
     fn outstanding(&self) -> u64 {
         self.lanes.iter().map(|lane| lane.connection.in_flight()).sum()
+    }
+
+    fn unsent(&self) -> u64 {
+        self.run.open_loop.as_ref().map_or(0, |open_loop| open_loop.unsent(self.run.meter))
+    }
+
+    fn give_up(&mut self, now_ns: u64) {
+        if let Some(open_loop) = &mut self.run.open_loop {
+            open_loop.give_up(self.run.meter, now_ns);
+        }
     }
 }
 
@@ -188,7 +197,9 @@ impl<'a> Run<'a> {
         let timestamp = TimestampMs::new(now.get());
         let batches = Batches::new(&mut payloads, codec(args.compression), timestamp, (variants, records));
         let linger_ns = args.linger_ms.saturating_mul(1_000_000);
-        let schedule = args.rate_limit.map(|rate| Schedule::new(meter.begin_ns(), rate, linger_ns));
+        let most = (records as u64).saturating_mul(args.partitions_per_request as u64);
+        let open_loop =
+            args.rate_limit.map(|rate| OpenLoop::new(Schedule::new(meter.begin_ns(), rate, linger_ns), most));
         let shape = Shape {
             version,
             layout: ProduceLayout::new(version, &args.topic, acks(args.acks), TIMEOUT_MS),
@@ -196,16 +207,7 @@ impl<'a> Run<'a> {
             batches_per_request: args.partitions_per_request,
             answered: args.acks != Acks::None,
         };
-        Ok(Self {
-            shape,
-            batches,
-            schedule,
-            meter,
-            ledger,
-            succeeded: false,
-            full: false,
-            topic: &args.topic,
-        })
+        Ok(Self { shape, batches, open_loop, meter, ledger, succeeded: false, topic: &args.topic })
     }
 
     /// Reads the answers of a connection, and without a rate sends as many requests again.
@@ -215,7 +217,7 @@ impl<'a> Run<'a> {
         if let Some(code) = refused {
             self.check_hope(code, lane)?;
         }
-        if self.schedule.is_none() {
+        if self.open_loop.is_none() {
             while self.fill(lane, None)? {}
         }
         self.flush(lane)
@@ -223,15 +225,13 @@ impl<'a> Run<'a> {
 
     /// Sends what is due, over all connections that have room.
     fn send_due(&mut self, lanes: &mut [Lane], now_ns: u64) -> Result<(), BenchError> {
-        if self.schedule.is_none() {
-            return Ok(());
-        }
-        self.full = false;
         // The least busy first, so that the connections take turns.
-        while let Some(lane) = lanes.iter_mut().min_by_key(|lane| lane.connection.in_flight()) {
-            // What is due meanwhile waits for an answer; its latency counts from when it was due.
-            self.full = lane.connection.free_slot().is_none();
-            if self.full || !self.fill(lane, Some(now_ns))? {
+        while let Some(open_loop) = &mut self.open_loop
+            && let Some(lane) = lanes.iter_mut().min_by_key(|lane| lane.connection.in_flight())
+        {
+            let free = lane.connection.free_slot().is_some();
+            open_loop.room(self.meter, free);
+            if !free || !self.fill(lane, Some(now_ns))? {
                 break;
             }
             self.flush(lane)?;
@@ -255,19 +255,13 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
-    /// Records of a request at most.
-    fn most_records(&self) -> u64 {
-        self.shape.records_per_batch * self.shape.batches_per_request as u64
-    }
-
     /// How long there is nothing to do but to read.
     fn idle(&self) -> Duration {
-        match &self.schedule {
-            _ if self.full || self.meter.phase() == Phase::Drain || self.meter.is_spent() => Duration::MAX,
-            Some(schedule) => Duration::from_nanos(
-                schedule.next_ns(self.most_records()).saturating_sub(self.meter.now_ns()),
-            ),
-            None if self.shape.answered => Duration::MAX,
+        match &self.open_loop {
+            Some(open_loop) => open_loop.idle(self.meter),
+            None if self.shape.answered || self.meter.phase() == Phase::Drain || self.meter.is_spent() => {
+                Duration::MAX
+            }
             // Nobody says when the socket has taken the last request: look again.
             None => Duration::ZERO,
         }
@@ -279,17 +273,11 @@ impl<'a> Run<'a> {
         let Some((slot, correlation_id)) = lane.connection.free_slot() else { return Ok(false) };
         let batches = self.shape.batches_per_request.min(lane.partitions.len());
         let most = self.shape.records_per_batch * batches as u64;
-        let (first, due) = match (&mut self.schedule, due_at_ns) {
-            (Some(schedule), Some(now_ns)) => match schedule.take(now_ns, most) {
-                Some(taken) => taken,
-                None => return Ok(false),
-            },
-            _ => (0, most),
+        let taken = match (&mut self.open_loop, due_at_ns) {
+            (Some(open_loop), Some(now_ns)) => open_loop.take(self.meter, now_ns, most),
+            _ => Some((0, self.meter.allow(most))).filter(|(_, records)| *records > 0),
         };
-        let records = self.meter.allow(due);
-        if records == 0 {
-            return Ok(false);
-        }
+        let Some((first, records)) = taken else { return Ok(false) };
         slot.tag.batches.clear();
         let full = self.shape.records_per_batch;
         self.shape.layout.start(
@@ -365,11 +353,11 @@ impl<'a> Run<'a> {
             return Err(Malformed);
         }
         self.meter.answered(slot.size + answer.len() + 8);
-        match &self.schedule {
+        match &self.open_loop {
             None => self.meter.latency(*sent_ns, now_ns),
-            Some(schedule) => {
+            Some(open_loop) => {
                 for record in *first..first + records {
-                    self.meter.latency(schedule.due_ns(record), now_ns);
+                    self.meter.latency(open_loop.due_ns(record), now_ns);
                 }
             }
         }

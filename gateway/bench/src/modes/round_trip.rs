@@ -10,8 +10,9 @@ use bytes::Bytes;
 use chronik_types::{Clock, CompressionType, Sequence, SystemClock, TimestampMs};
 use chronik_wire::batch::{BatchBuilder, BatchHeader, NewRecord, RecordBatch};
 
+use super::open_loop::OpenLoop;
 use super::produce::{TIMEOUT_MS, acks, codec, records_per_batch};
-use super::{Load, drive, keep_pace, poller, share, spread};
+use super::{Load, drive, keep_pace, poller, share, spread, unanswered_after_drain};
 use crate::args::BenchArgs;
 use crate::cluster::{self, Bounds, Leader};
 use crate::control::Control;
@@ -22,7 +23,7 @@ use crate::frames::Malformed;
 use crate::frames::fetch::FetchLimits;
 use crate::frames::produce::{self, ProduceLayout, Producer};
 use crate::ledger::Ranges;
-use crate::meter::{Meter, Phase};
+use crate::meter::Meter;
 use crate::payload::{KEY_BYTES, KeyValue, Payloads};
 use crate::report::Verified;
 use crate::schedule::Schedule;
@@ -83,15 +84,13 @@ struct RoundTripLoad<'a> {
     limits: FetchLimits,
     records_per_batch: u64,
     content: Content,
-    schedule: Schedule,
+    open_loop: OpenLoop,
     writers: Vec<Writer>,
     readers: Vec<ReaderLane>,
     meter: &'a mut Meter,
     acknowledged: Ranges,
     received: Ranges,
     corrupt: u64,
-    /// No connection has room for what is due.
-    full: bool,
 }
 
 /// Runs the load; says what became of the acknowledged records.
@@ -113,23 +112,24 @@ pub(crate) fn run(
         reader.connection.watch(&poller, sockets + token)?;
     }
     let rate = args.rate_limit.unwrap_or(DEFAULT_RATE);
+    let schedule = Schedule::new(meter.begin_ns(), rate, args.linger_ms.saturating_mul(1_000_000));
+    let records_per_batch = records_per_batch(args) as u64;
     let mut load = RoundTripLoad {
         args,
         version,
         layout: ProduceLayout::new(version, &args.topic, acks(args.acks), TIMEOUT_MS),
         limits: FetchLimits::new(args),
-        records_per_batch: records_per_batch(args) as u64,
+        records_per_batch,
         content: Content::new(args),
-        schedule: Schedule::new(meter.begin_ns(), rate, args.linger_ms.saturating_mul(1_000_000)),
+        open_loop: OpenLoop::new(schedule, records_per_batch),
         writers,
         readers,
         meter,
         acknowledged: Ranges::default(),
         received: Ranges::default(),
         corrupt: 0,
-        full: false,
     };
-    keep_pace(&mut poller, load.schedule.period(load.records_per_batch))?;
+    keep_pace(&mut poller, load.open_loop.period())?;
     drive(&mut load, &mut poller)?;
     Ok(Verified {
         records: load.received.count(),
@@ -239,20 +239,12 @@ impl Load for RoundTripLoad<'_> {
     }
 
     fn send_due(&mut self, now_ns: u64) -> Result<(), BenchError> {
-        self.full = false;
-        if self.is_over() {
-            return Ok(());
-        }
         while let Some(writer) = self.writers.iter_mut().min_by_key(|writer| writer.connection.in_flight()) {
-            let Some((slot, correlation_id)) = writer.connection.free_slot() else {
-                self.full = true;
-                break;
-            };
-            let Some((first, due)) = self.schedule.take(now_ns, self.records_per_batch) else { break };
-            let records = self.meter.allow(due);
-            if records == 0 {
-                break;
-            }
+            let free = writer.connection.free_slot();
+            self.open_loop.room(self.meter, free.is_some());
+            let Some((slot, correlation_id)) = free else { break };
+            let taken = self.open_loop.take(self.meter, now_ns, self.records_per_batch);
+            let Some((first, records)) = taken else { break };
             let partition = writer.partitions.get(writer.next_partition).copied().unwrap_or_default();
             writer.next_partition = (writer.next_partition + 1) % writer.partitions.len();
             let producer = writer.producer.map(|producer| {
@@ -273,28 +265,34 @@ impl Load for RoundTripLoad<'_> {
     }
 
     fn idle(&self) -> Duration {
-        if self.full || self.is_over() {
-            return Duration::MAX;
-        }
-        let next_ns = self.schedule.next_ns(self.records_per_batch);
-        Duration::from_nanos(next_ns.saturating_sub(self.meter.now_ns()))
+        self.open_loop.idle(self.meter)
     }
 
     fn outstanding(&self) -> u64 {
-        let unanswered: u64 = self.writers.iter().map(|writer| writer.connection.in_flight()).sum();
-        unanswered + self.acknowledged.count().saturating_sub(self.received.count())
+        self.unanswered() + self.acknowledged.count().saturating_sub(self.received.count())
+    }
+
+    fn unsent(&self) -> u64 {
+        self.open_loop.unsent(self.meter)
+    }
+
+    fn give_up(&mut self, now_ns: u64) {
+        self.open_loop.give_up(self.meter, now_ns);
     }
 
     fn late(&mut self) -> Result<(), BenchError> {
-        // They count as missing.
-        Ok(())
+        match self.unanswered() {
+            // What was acknowledged and has not come back counts as missing.
+            0 => Ok(()),
+            unanswered => Err(unanswered_after_drain(unanswered)),
+        }
     }
 }
 
 impl RoundTripLoad<'_> {
-    /// Whether nothing is to be sent any more.
-    fn is_over(&self) -> bool {
-        self.meter.phase() == Phase::Drain || self.meter.is_spent()
+    /// Produce requests without an answer.
+    fn unanswered(&self) -> u64 {
+        self.writers.iter().map(|writer| writer.connection.in_flight()).sum()
     }
 
     fn serve_writer(&mut self, writer: usize) -> Result<(), BenchError> {
@@ -327,7 +325,7 @@ impl RoundTripLoad<'_> {
     }
 
     fn serve_reader(&mut self, reader: usize) -> Result<(), BenchError> {
-        let Self { readers, meter, received, corrupt, content, schedule, args, limits, .. } = self;
+        let Self { readers, meter, received, corrupt, content, open_loop, args, limits, .. } = self;
         let Some(ReaderLane { connection, fetcher }) = readers.get_mut(reader) else { return Ok(()) };
         let mut refused = None;
         connection.receive("Fetch", |slot, answer| {
@@ -344,7 +342,7 @@ impl RoundTripLoad<'_> {
                     if !right || !new {
                         *corrupt += 1;
                     }
-                    meter.latency(schedule.due_ns(number), now_ns);
+                    meter.latency(open_loop.due_ns(number), now_ns);
                     meter.records(1, content.payload_bytes);
                 }
             };
