@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use chronik_types::ErrorCode;
 use chronik_wire::batch::BatchHeader;
 
-use super::{Load, drive, poller, spread};
+use super::{Load, drive, poller, share, spread_readers};
 use crate::args::BenchArgs;
 use crate::cluster::{Bounds, Leader};
 use crate::engine::{Connection, Slot, Used};
@@ -111,20 +111,18 @@ fn open_lanes(
     leaders: &[Leader],
     bounds: &BTreeMap<i32, Bounds>,
 ) -> Result<Vec<Lane>, BenchError> {
-    let partitions: usize = leaders.iter().map(|leader| leader.partitions.len()).sum();
-    // More connections than partitions would read the same twice.
-    let connections = args.connections.min(args.concurrency).min(partitions);
-    let per_lane = (args.concurrency / connections.max(1)).max(1);
-    let open = |lane: super::Lane| {
-        let count = per_lane.min(lane.partitions.len());
-        let share =
+    let lanes = spread_readers(leaders, args.connections.min(args.concurrency));
+    let connections = lanes.len();
+    let open = |(position, lane): (usize, super::Lane)| {
+        let count = share(args.concurrency, connections, position).min(lane.partitions.len());
+        let own =
             |at: usize| -> Vec<i32> { lane.partitions.iter().skip(at).step_by(count).copied().collect() };
-        let fetchers: Vec<_> = (0..count).map(|at| Fetcher::new(&share(at), bounds, args.repeat)).collect();
+        let fetchers: Vec<_> = (0..count).map(|at| Fetcher::new(&own(at), bounds, args.repeat)).collect();
         let idle = (0..fetchers.len()).collect();
         let connection = Connection::open(&lane.address, count, INPUT)?.discarding(args.discard);
         Ok(Lane { connection, fetchers, idle })
     };
-    spread(leaders, connections).into_iter().map(open).collect()
+    lanes.into_iter().enumerate().map(open).collect()
 }
 
 impl Run<'_> {

@@ -138,31 +138,59 @@ pub(crate) struct Lane {
     pub(crate) partitions: Vec<i32>,
 }
 
-/// Spreads connections over leaders, and the partitions of each leader over its connections. Every leader gets one
-/// connection at least; connections beyond the number of partitions share them.
+/// Spreads connections that write over leaders, and the partitions of each leader over its connections. Every leader gets
+/// one connection at least; connections beyond the number of partitions share them.
 pub(crate) fn spread(leaders: &[Leader], connections: usize) -> Vec<Lane> {
-    let mut lanes = Vec::new();
-    for (position, leader) in leaders.iter().enumerate() {
-        let share = share(connections, leaders.len(), position);
-        let partitions = &leader.partitions;
-        for lane in 0..share {
-            let own = if partitions.len() >= share {
-                partitions.iter().skip(lane).step_by(share).copied().collect()
-            } else {
-                partitions.iter().cycle().skip(lane).take(1).copied().collect()
-            };
-            lanes.push(Lane { address: leader.address.clone(), partitions: own });
+    deal(leaders, connections, |_| usize::MAX)
+}
+
+/// The same for connections that read: a partition is read over one of them, so a leader gets no more connections than it
+/// has partitions.
+pub(crate) fn spread_readers(leaders: &[Leader], connections: usize) -> Vec<Lane> {
+    deal(leaders, connections, |leader| leader.partitions.len())
+}
+
+fn deal(leaders: &[Leader], connections: usize, most: impl Fn(&Leader) -> usize) -> Vec<Lane> {
+    let mut shares = vec![1; leaders.len()];
+    let mut left = connections.saturating_sub(leaders.len());
+    // One more for each in turn, until there are no more or nobody can use them.
+    while left > 0 {
+        let before = left;
+        for (share, leader) in shares.iter_mut().zip(leaders) {
+            if left > 0 && *share < most(leader) {
+                *share += 1;
+                left -= 1;
+            }
+        }
+        if left == before {
+            break;
         }
     }
-    lanes
+    let lane = |(leader, share): (&Leader, usize)| lanes(leader, share);
+    leaders.iter().zip(shares).flat_map(lane).collect()
+}
+
+/// So many connections to one leader.
+fn lanes(leader: &Leader, count: usize) -> Vec<Lane> {
+    let partitions = &leader.partitions;
+    let own = |lane| {
+        if partitions.len() >= count {
+            partitions.iter().skip(lane).step_by(count).copied().collect()
+        } else {
+            partitions.iter().cycle().skip(lane).take(1).copied().collect()
+        }
+    };
+    (0..count).map(|lane| Lane { address: leader.address.clone(), partitions: own(lane) }).collect()
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Lane, spread};
+    use super::{Lane, spread, spread_readers};
     use crate::cluster::Leader;
 
-    fn lanes(leaders: &[(&str, &[i32])], connections: usize) -> Vec<(String, Vec<i32>)> {
+    type Spread = fn(&[Leader], usize) -> Vec<Lane>;
+
+    fn lanes(spread: Spread, leaders: &[(&str, &[i32])], connections: usize) -> Vec<(String, Vec<i32>)> {
         let leaders: Vec<_> = leaders
             .iter()
             .map(|(address, partitions)| Leader {
@@ -179,13 +207,28 @@ mod tests {
     #[test]
     fn partitions_are_dealt_out_to_connections() {
         let one = |partitions: &[i32]| ("a".to_owned(), partitions.to_vec());
-        assert_eq!(lanes(&[("a", &[0, 1, 2])], 2), [one(&[0, 2]), one(&[1])]);
-        assert_eq!(lanes(&[("a", &[4, 7])], 3), [one(&[4]), one(&[7]), one(&[4])]);
+        assert_eq!(lanes(spread, &[("a", &[0, 1, 2])], 2), [one(&[0, 2]), one(&[1])]);
+        assert_eq!(lanes(spread, &[("a", &[4, 7])], 3), [one(&[4]), one(&[7]), one(&[4])]);
+    }
+
+    #[test]
+    fn a_partition_is_read_over_one_connection() {
+        let lane = |address: &str, partitions: &[i32]| (address.to_owned(), partitions.to_vec());
+        let uneven: [(&str, &[i32]); 2] = [("a", &[0]), ("b", &[1, 2, 3])];
+        let all = [lane("a", &[0]), lane("b", &[1]), lane("b", &[2]), lane("b", &[3])];
+        for connections in [4, 5, 100] {
+            assert_eq!(lanes(spread_readers, &uneven, connections), all);
+        }
+        assert_eq!(lanes(spread_readers, &uneven, 3), [all[0].clone(), lane("b", &[1, 3]), lane("b", &[2])]);
+        assert_eq!(lanes(spread_readers, &uneven, 1), [all[0].clone(), lane("b", &[1, 2, 3])]);
+        // Writers may share one.
+        let written = [&all[..1], &all[..1], &[lane("b", &[1, 3]), lane("b", &[2])]].concat();
+        assert_eq!(lanes(spread, &uneven, 4), written);
     }
 
     #[test]
     fn every_leader_gets_a_connection() {
-        let lanes = lanes(&[("a", &[0]), ("b", &[1]), ("c", &[2])], 1);
+        let lanes = lanes(spread, &[("a", &[0]), ("b", &[1]), ("c", &[2])], 1);
         assert_eq!(lanes.iter().map(|lane| lane.0.as_str()).collect::<Vec<_>>(), ["a", "b", "c"]);
     }
 }

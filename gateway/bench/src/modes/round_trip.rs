@@ -12,7 +12,7 @@ use chronik_wire::batch::{BatchBuilder, BatchHeader, NewRecord, RecordBatch};
 
 use super::open_loop::OpenLoop;
 use super::produce::{TIMEOUT_MS, acks, codec, records_per_batch};
-use super::{Load, drive, keep_pace, poller, share, spread, unanswered_after_drain};
+use super::{Load, drive, keep_pace, poller, share, spread, spread_readers, unanswered_after_drain};
 use crate::args::BenchArgs;
 use crate::cluster::{self, Bounds, Leader};
 use crate::control::Control;
@@ -147,7 +147,7 @@ fn open_readers(args: &BenchArgs, leaders: &[Leader]) -> Result<Vec<ReaderLane>,
         let fetcher = Fetcher::new(&lane.partitions, &bounds, false);
         Ok(ReaderLane { connection: Connection::open(&lane.address, 1, INPUT)?, fetcher })
     };
-    spread(leaders, args.connections.min(bounds.len())).into_iter().map(open).collect()
+    spread_readers(leaders, args.connections).into_iter().map(open).collect()
 }
 
 fn open_writers(
