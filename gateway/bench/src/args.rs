@@ -31,10 +31,10 @@ pub struct BenchArgs {
     #[arg(short = 'd', long, value_name = "TIME", default_value = "60s", value_parser = parse_duration)]
     #[serde(serialize_with = "as_seconds")]
     pub duration: Duration,
-    /// How long to run before measuring.
-    #[arg(short = 'w', long, value_name = "TIME", default_value = "5s", value_parser = parse_duration)]
-    #[serde(serialize_with = "as_seconds")]
-    pub warmup: Duration,
+    /// How long to run before measuring; default: 5s, and 0s for consume without --repeat, which ends when all has been read.
+    #[arg(short = 'w', long, value_name = "TIME", value_parser = parse_duration)]
+    #[serde(serialize_with = "as_optional_seconds")]
+    pub warmup: Option<Duration>,
     /// Measure this many records and stop, if the duration does not end before.
     #[arg(short = 'n', long, value_name = "N")]
     pub records: Option<u64>,
@@ -135,6 +135,16 @@ pub struct BenchArgs {
     #[arg(long, value_name = "SECONDS", default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..))]
     pub report_interval_secs: u64,
 }
+
+impl BenchArgs {
+    /// How long to run before measuring.
+    pub(crate) fn warmup(&self) -> Duration {
+        let once = self.mode == Mode::Consume && !self.repeat;
+        self.warmup.unwrap_or(if once { Duration::ZERO } else { DEFAULT_WARMUP })
+    }
+}
+
+const DEFAULT_WARMUP: Duration = Duration::from_secs(5);
 
 /// What a run does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize)]
@@ -247,6 +257,13 @@ fn parse_duration(text: &str) -> Result<Duration, String> {
     Duration::try_from_secs_f64(number * scale).map_err(|error| format!("{error}: write it as in 60s"))
 }
 
+fn as_optional_seconds<S: serde::Serializer>(
+    duration: &Option<Duration>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    duration.map(|duration| duration.as_secs_f64()).serialize(serializer)
+}
+
 fn as_seconds<S: serde::Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_f64(duration.as_secs_f64())
 }
@@ -265,8 +282,18 @@ pub(crate) fn parsed(line: &str) -> BenchArgs {
 
 #[cfg(test)]
 mod tests {
-    use super::parse_duration;
     use std::time::Duration;
+
+    use super::{parse_duration, parsed};
+
+    #[test]
+    fn what_is_read_once_is_measured_from_its_start() {
+        for (line, seconds) in
+            [("", 5), ("-m consume", 0), ("-m consume --repeat", 5), ("-m consume -w 2s", 2)]
+        {
+            assert_eq!(parsed(line).warmup(), Duration::from_secs(seconds), "{line}");
+        }
+    }
 
     #[test]
     fn durations_are_read_with_their_units() {

@@ -114,7 +114,7 @@ impl Meter {
         Ok(Self {
             clock,
             phase: Phase::Warmup,
-            warmup_ns: nanos(args.warmup),
+            warmup_ns: nanos(args.warmup()),
             duration_ns: nanos(args.duration),
             budget: args.records,
             server_pid: args.server_pid,
@@ -174,7 +174,20 @@ impl Meter {
     }
 
     /// Ends the window before its time, because there is nothing left to do.
-    pub(crate) fn end_window(&mut self) {
+    ///
+    /// # Errors
+    /// When there was nothing left for it.
+    pub(crate) fn end_early(&mut self) -> Result<(), BenchError> {
+        if self.phase == Phase::Warmup {
+            let what = "everything was read before the warm-up had ended, so nothing was measured";
+            return Err(BenchError::Usage(format!("{what}: use --warmup 0s, or --repeat")));
+        }
+        self.end_window();
+        Ok(())
+    }
+
+    /// Ends the window, and the warm-up if that is still on.
+    fn end_window(&mut self) {
         if self.phase == Phase::Warmup {
             self.window.0 = self.mark();
         }

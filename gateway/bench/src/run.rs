@@ -23,6 +23,7 @@ use crate::verify::verify;
 /// [`BenchError`] when the run could not be started or carried on.
 pub fn run(args: &BenchArgs) -> Result<Report, BenchError> {
     let mut args = args.clone();
+    args.warmup = Some(args.warmup());
     if args.mode == Mode::RoundTrip {
         args.rate_limit.get_or_insert(round_trip::DEFAULT_RATE);
     }

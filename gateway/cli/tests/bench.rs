@@ -136,6 +136,19 @@ fn what_goes_wrong_is_said() {
         assert!(stderr.contains(said), "{arguments}: {stderr}");
         assert_eq!(output.status.code(), Some(1), "{arguments}");
     }
+    report(&gateway, "-t few --create-topic");
+    let address = gateway.address().to_string();
+    let consume = |more: &[&str]| {
+        Command::new(binary())
+            .args(["bench", "-b", &address, "-t", "few", "-m", "consume"])
+            .args(more)
+            .output()
+    };
+    let read = consume(&["--json-output", "-"]).unwrap();
+    assert_eq!(serde_json::from_slice::<Value>(&read.stdout).unwrap()["records"], 2000);
+    let too_soon = consume(&["-w", "60s"]).unwrap();
+    assert_eq!(too_soon.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&too_soon.stderr).contains("--warmup 0s, or --repeat"));
     let unreachable = Command::new(binary()).args(["bench", "-b", "127.0.0.1:1"]).output().unwrap();
     assert_eq!(unreachable.status.code(), Some(1));
     assert!(String::from_utf8_lossy(&unreachable.stderr).contains("cannot connect to 127.0.0.1:1"));

@@ -85,7 +85,7 @@ pub(crate) fn drive(load: &mut impl Load, poller: &mut Poller) -> Result<(), Ben
         load.send_due(now_ns)?;
         let outstanding = load.outstanding();
         if outstanding == 0 && (load.is_finite() || load.meter().is_spent()) {
-            load.meter().end_window();
+            load.meter().end_early()?;
         }
         if load.meter().phase() == Phase::Drain {
             if outstanding == 0 && load.unsent() == 0 {

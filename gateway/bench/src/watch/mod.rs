@@ -58,7 +58,7 @@ impl Watchers {
     /// Those that the arguments ask for.
     pub(crate) fn new(args: &BenchArgs) -> Result<Self, BenchError> {
         Ok(Self {
-            progress: Progress::new(args.warmup + args.duration),
+            progress: Progress::new(args.warmup() + args.duration),
             csv: args.csv_output.as_deref().map(Csv::create).transpose()?,
             exporter: args.prometheus_port.map(Exporter::start).transpose()?,
         })
