@@ -54,7 +54,7 @@ fn measure(args: &BenchArgs, control: &mut Control) -> Result<Report, BenchError
         }
         Mode::Consume => {
             let bounds = cluster::bounds(&args.topic, &leaders)?;
-            consume::run(args, &leaders, &bounds, &mut meter)?
+            consume::run(args, control, &leaders, &bounds, &mut meter)?
         }
         Mode::RoundTrip => Some(round_trip::run(args, control, &leaders, &mut meter)?),
         Mode::Metadata => {

@@ -7,6 +7,8 @@ use crate::args::BenchArgs;
 
 pub(crate) const API_KEY: i16 = 1;
 pub(crate) const VERSION: i16 = 12;
+/// The only one, as [`crate::control::Control::require`] takes it.
+pub(crate) const VERSIONS: (i16, i16) = (VERSION, VERSION);
 
 /// What all requests of a run have in common.
 #[derive(Clone, Debug)]

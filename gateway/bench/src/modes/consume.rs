@@ -9,11 +9,12 @@ use chronik_wire::batch::BatchHeader;
 use super::{Load, drive, poller, share, spread_readers};
 use crate::args::BenchArgs;
 use crate::cluster::{Bounds, Leader};
+use crate::control::Control;
 use crate::engine::{Connection, Slot, Used};
 use crate::error::BenchError;
 use crate::fetcher::{Fetcher, Flaw};
 use crate::frames::Malformed;
-use crate::frames::fetch::FetchLimits;
+use crate::frames::fetch::{self, FetchLimits};
 use crate::frames::skim::Skimmer;
 use crate::meter::{Meter, Phase};
 use crate::report::Verified;
@@ -61,10 +62,12 @@ const INPUT: usize = 1024 * 1024;
 /// Runs until the meter says that it is over or all has been read. With `--validate`, says what was found.
 pub(crate) fn run(
     args: &BenchArgs,
+    control: &Control,
     leaders: &[Leader],
     bounds: &BTreeMap<i32, Bounds>,
     meter: &mut Meter,
 ) -> Result<Option<Verified>, BenchError> {
+    control.require("Fetch", fetch::API_KEY, fetch::VERSIONS)?;
     let mut poller = poller()?;
     let lanes = open_lanes(args, leaders, bounds)?;
     for (token, lane) in lanes.iter().enumerate() {

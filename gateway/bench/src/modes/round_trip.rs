@@ -20,7 +20,7 @@ use crate::engine::{Connection, Slot};
 use crate::error::BenchError;
 use crate::fetcher::{Fetcher, Flaw};
 use crate::frames::Malformed;
-use crate::frames::fetch::FetchLimits;
+use crate::frames::fetch::{self, FetchLimits};
 use crate::frames::produce::{self, ProduceLayout, Producer};
 use crate::ledger::Ranges;
 use crate::meter::Meter;
@@ -101,6 +101,7 @@ pub(crate) fn run(
     meter: &mut Meter,
 ) -> Result<Verified, BenchError> {
     let version = control.require("Produce", produce::API_KEY, produce::VERSIONS)?;
+    control.require("Fetch", fetch::API_KEY, fetch::VERSIONS)?;
     let mut poller = poller()?;
     let readers = open_readers(args, leaders)?;
     let writers = open_writers(args, leaders, control)?;
