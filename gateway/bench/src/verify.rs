@@ -1,6 +1,10 @@
 //! Reads back what was acknowledged and compares it with the ledger.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
+
+use chronik_types::{Clock, SystemClock};
+use chronik_wire::batch::BatchHeader;
 
 use crate::cluster::{self, Bounds, Leader};
 use crate::control::Control;
@@ -8,7 +12,7 @@ use crate::engine::Slot;
 use crate::error::BenchError;
 use crate::fetcher::{Fetcher, Flaw};
 use crate::frames::Malformed;
-use crate::frames::fetch::FetchLimits;
+use crate::frames::fetch::{self, FetchLimits};
 use crate::ledger::{Ledger, ReadBack};
 use crate::report::Verified;
 
@@ -18,6 +22,9 @@ const LIMITS: FetchLimits = FetchLimits {
     max_bytes: 16 * 1024 * 1024,
     max_partition_bytes: 4 * 1024 * 1024,
 };
+
+/// How long fetches may bring nothing new, while there has to be something. What is left then is missing.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Reads the acknowledged ranges of all partitions.
 pub(crate) fn verify(topic: &str, leaders: &[Leader], ledger: &Ledger) -> Result<Verified, BenchError> {
@@ -31,8 +38,9 @@ pub(crate) fn verify(topic: &str, leaders: &[Leader], ledger: &Ledger) -> Result
         Some((partition, bounds))
     };
     let bounds: BTreeMap<i32, Bounds> = ledger.bounds().filter_map(within).collect();
+    let clock = SystemClock::new();
     for leader in leaders {
-        read(topic, leader, &bounds, &mut found)?;
+        read(topic, leader, &bounds, &mut found, &clock)?;
     }
     Ok(found.verdict())
 }
@@ -42,12 +50,15 @@ fn read(
     leader: &Leader,
     bounds: &BTreeMap<i32, Bounds>,
     found: &mut ReadBack<'_>,
+    clock: &impl Clock,
 ) -> Result<(), BenchError> {
     let mut fetcher = Fetcher::new(&leader.partitions, bounds, false);
     let mut control = Control::open(&leader.address)?;
+    control.require("Fetch", fetch::API_KEY, fetch::VERSIONS)?;
+    let mut progress = clock.monotonic();
     let mut request = Slot::<()>::default();
     let mut correlation_id = 0;
-    while !fetcher.is_done() {
+    while !fetcher.is_done() && clock.monotonic() < progress.saturating_add(PATIENCE) {
         request.clear();
         fetcher.put_request(&mut request.head, correlation_id, topic, &LIMITS);
         request.finish();
@@ -68,9 +79,11 @@ fn read(
                 refused = Some(code);
             }
         };
-        fetcher
-            .answer(body, |partition, header, batch| found.batch(partition, header, batch), flaw)
-            .map_err(unreadable)?;
+        let batch = |partition, header: &BatchHeader, batch: &[u8]| {
+            progress = clock.monotonic();
+            found.batch(partition, header, batch);
+        };
+        fetcher.answer(body, batch, flaw).map_err(unreadable)?;
         if let Some(code) = refused {
             let what = format!("give back what it acknowledged of {topic}");
             return Err(BenchError::Refused { what, code, detail: "so it could not be verified".to_owned() });
@@ -78,3 +91,6 @@ fn read(
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;
