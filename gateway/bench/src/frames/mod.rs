@@ -4,6 +4,7 @@
 //! the last that names topics. Every broker since Kafka 2.7 has them.
 
 pub(crate) mod fetch;
+pub(crate) mod fitting;
 pub(crate) mod metadata;
 pub(crate) mod produce;
 mod reader;

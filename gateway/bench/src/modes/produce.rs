@@ -7,16 +7,17 @@ use chronik_types::{CompressionType, ErrorCode, Sequence, TimestampMs};
 
 use super::open_loop::OpenLoop;
 use super::{Load, drive, keep_pace, poller, share, spread};
-use crate::args::{Acks, BenchArgs, Compression};
+use crate::args::{Acks, BenchArgs, Compression, KeyPattern};
 use crate::cluster::{self, Leader};
 use crate::control::Control;
 use crate::engine::{Connection, Slot};
 use crate::error::{BenchError, name_of};
 use crate::frames::Malformed;
+use crate::frames::fitting::records_that_fit;
 use crate::frames::produce::{self, Acknowledgement, Batches, ProduceLayout, Producer};
 use crate::ledger::Ledger;
 use crate::meter::{Meter, Phase};
-use crate::payload::Payloads;
+use crate::payload::{KEY_BYTES, Payloads};
 use crate::schedule::Schedule;
 
 /// A request on its way.
@@ -156,10 +157,9 @@ fn open_lanes(args: &BenchArgs, leaders: &[Leader], control: &mut Control) -> Re
 
 /// Records in a full batch.
 pub(crate) fn records_per_batch(args: &BenchArgs) -> usize {
-    // A record of this format has some seven bytes around key and value.
-    let around = 7 + usize::from(args.record_size > 57) + usize::from(args.record_size > 8_185);
-    args.records_per_batch
-        .unwrap_or_else(|| (args.batch_size.saturating_sub(61) / (args.record_size + around)).max(1))
+    let key = (args.key_pattern != KeyPattern::None).then_some(KEY_BYTES);
+    let value = args.record_size.saturating_sub(key.unwrap_or_default());
+    args.records_per_batch.unwrap_or_else(|| records_that_fit(args.batch_size, key, value))
 }
 
 pub(crate) const fn codec(compression: Compression) -> CompressionType {
