@@ -62,7 +62,7 @@ pub struct BenchArgs {
     /// Bytes of a batch before compression, at most; decides the records in a batch unless --records-per-batch does.
     #[arg(long, value_name = "BYTES", default_value_t = 65_536)]
     pub batch_size: usize,
-    /// Batches in a produce request, each for another partition.
+    /// Produce: batches in a request, each for another partition.
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub partitions_per_request: usize,
     /// With a rate: how long the first record of a batch may wait for the others. Without one batches are always full.
@@ -77,7 +77,7 @@ pub struct BenchArgs {
     /// Values of the records.
     #[arg(long, value_enum, default_value_t = PayloadPattern::Random)]
     pub payload_pattern: PayloadPattern,
-    /// Produce as an idempotent producer, one for each connection.
+    /// Produce and round trip: as an idempotent producer, one for each connection.
     #[arg(long)]
     pub idempotent: bool,
     /// Read back every acknowledged record and compare it; consume: check checksums and offsets of all batches.

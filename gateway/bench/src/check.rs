@@ -62,6 +62,7 @@ fn check_sizes(args: &BenchArgs) -> Result<(), BenchError> {
 
 fn check_combinations(args: &BenchArgs) -> Result<(), BenchError> {
     let acks = args.acks;
+    check_modes(args)?;
     if args.idempotent && acks != Acks::All {
         return usage("--idempotent needs --acks all".to_owned());
     }
@@ -82,13 +83,23 @@ fn check_combinations(args: &BenchArgs) -> Result<(), BenchError> {
     if args.mode == Mode::Groups && args.groups.saturating_mul(args.members) > GREATEST_COUNT {
         return usage(format!("--groups times --members has to be {GREATEST_COUNT} or less"));
     }
-    if args.repeat && args.mode != Mode::Consume {
-        return usage("--repeat is for --mode consume".to_owned());
-    }
-    if args.rate_limit.is_some() && matches!(args.mode, Mode::Consume | Mode::Metadata | Mode::Groups) {
-        return usage("--rate-limit is for --mode produce and round-trip".to_owned());
-    }
     Ok(())
+}
+
+/// Refuses what the mode would ignore.
+fn check_modes(args: &BenchArgs) -> Result<(), BenchError> {
+    let both = [Mode::Produce, Mode::RoundTrip];
+    let only: [(&str, bool, &[Mode], &str); 5] = [
+        ("--repeat", args.repeat, &[Mode::Consume], "consume"),
+        ("--discard", args.discard, &[Mode::Consume], "consume"),
+        ("--partitions-per-request", args.partitions_per_request > 1, &[Mode::Produce], "produce"),
+        ("--idempotent", args.idempotent, &both, "produce and round-trip"),
+        ("--rate-limit", args.rate_limit.is_some(), &both, "produce and round-trip"),
+    ];
+    match only.iter().find(|(_, given, modes, _)| *given && !modes.contains(&args.mode)) {
+        Some((name, _, _, modes)) => usage(format!("{name} is for --mode {modes}")),
+        None => Ok(()),
+    }
 }
 
 fn usage(what: String) -> Result<(), BenchError> {
@@ -113,6 +124,8 @@ mod tests {
         for line in [
             "",
             "-m consume --repeat --validate",
+            "-m consume --discard",
+            "--partitions-per-request 3 --idempotent",
             "-m round-trip -s 100 --rate-limit 1000 --idempotent",
             "-m metadata -c 1",
             "-m groups --groups 10 --members 4 --group-protocol consumer --group-load commits",
@@ -135,7 +148,12 @@ mod tests {
             ("--repeat", "--repeat"),
             ("-m groups --members 1", "--members"),
             ("-m groups --groups 50000", "--groups times"),
-            ("--rate-limit 5 -m consume", "--rate-limit"),
+            ("--rate-limit 5 -m consume", "--rate-limit is for --mode produce and round-trip"),
+            ("--partitions-per-request 2 -m round-trip", "--partitions-per-request is for --mode produce"),
+            ("--discard", "--discard is for --mode consume"),
+            ("--discard -m metadata", "--discard is for --mode consume"),
+            ("--idempotent -m consume", "--idempotent is for --mode produce and round-trip"),
+            ("--idempotent -m groups", "--idempotent is for --mode produce and round-trip"),
             ("--max-bytes 0", "--max-bytes 0"),
         ] {
             assert!(refusal(line).contains(named), "{line}: {}", refusal(line));
