@@ -63,7 +63,9 @@ fn measure(args: &BenchArgs, control: &mut Control) -> Result<Report, BenchError
         }
         Mode::Groups => {
             let topic_id = cluster::topic_id(control, &args.topic)?;
-            group_figures = Some(groups::run(args, control, topic_id, &mut meter)?);
+            let partitions = leaders.iter().map(|leader| leader.partitions.len()).sum::<usize>();
+            let topic = (topic_id, i32::try_from(partitions).unwrap_or(i32::MAX));
+            group_figures = Some(groups::run(args, control, topic, &mut meter)?);
             None
         }
     };

@@ -65,18 +65,18 @@ struct Group {
     stable_ns: Option<u64>,
 }
 
-/// Runs the three phases.
+/// Runs the three phases; the members own the partitions of a topic that has this id and so many of them.
 pub(crate) fn run(
     args: &BenchArgs,
     control: &mut Control,
-    topic_id: Uuid,
+    (topic_id, partitions): (Uuid, i32),
     meter: &mut Meter,
 ) -> Result<GroupFigures, BenchError> {
     let plan = Plan {
         protocol: args.group_protocol,
         topic: args.topic.clone(),
         topic_id,
-        partitions: args.partitions,
+        partitions,
         versions: Versions::agree(control, args.group_protocol)?,
         run: std::process::id().to_string(),
     };
