@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 
 use chronik_bench::{BenchArgs, CompareArgs, SolArgs};
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::error::ErrorKind;
+use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 
 /// A Kafka gateway in one binary.
 ///
@@ -57,6 +58,24 @@ pub(crate) struct BenchCommand {
     pub(crate) load: BenchArgs,
     #[command(subcommand)]
     pub(crate) what: Option<BenchWhat>,
+}
+
+impl BenchCommand {
+    /// Ends the process when there are settings, which nothing would follow.
+    pub(crate) fn refuse_settings(&self, settings: &SettingsArguments) {
+        let given = [
+            ("--config", self.config.is_some() || settings.config.is_some()),
+            ("--set", !settings.set.is_empty()),
+            ("--log", settings.log.is_some()),
+        ];
+        let Some((name, _)) = given.iter().find(|(_, given)| *given) else { return };
+        let hint = match self.what {
+            Some(BenchWhat::Compare(_)) => "for the gateway that is compared say --ours KEY=VALUE",
+            None | Some(BenchWhat::Sol(_)) => "start the gateway with it",
+        };
+        let text = format!("{name} is for a gateway, and bench is none: {hint}");
+        Arguments::command().error(ErrorKind::ArgumentConflict, text).exit()
+    }
 }
 
 /// What `chronik bench` does besides putting load on a broker.

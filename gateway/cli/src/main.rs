@@ -34,11 +34,14 @@ fn main() -> ExitCode {
         None | Some(Command::Serve) => serve::run(&arguments.settings),
         Some(Command::Config(command)) => config::run(&command, &arguments.settings),
         Some(Command::Log(LogCommand::Dump { dir, format })) => dump::run(&dir, format),
-        Some(Command::Bench(command)) => match &command.what {
-            None => bench::run(&command.load),
-            Some(BenchWhat::Compare(args)) => bench::compare(args),
-            Some(BenchWhat::Sol(args)) => bench::sol(args),
-        },
+        Some(Command::Bench(command)) => {
+            command.refuse_settings(&arguments.settings);
+            match &command.what {
+                None => bench::run(&command.load),
+                Some(BenchWhat::Compare(args)) => bench::compare(args),
+                Some(BenchWhat::Sol(args)) => bench::sol(args),
+            }
+        }
     };
     exit.into()
 }

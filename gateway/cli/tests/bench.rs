@@ -74,7 +74,7 @@ fn every_mode_counts_what_it_verifies() {
     assert_eq!((&metadata["requests"], &metadata["latency_us"]["count"]), (&2000.into(), &2000.into()));
 
     for groups in ["classic --group-load commits", "consumer"] {
-        let arguments = format!("-t closed -p 3 -m groups --groups 3 --members 2 --group-protocol {groups}");
+        let arguments = format!("-t closed -m groups --groups 3 --members 2 --group-protocol {groups}");
         let settled = report(&gateway, &arguments);
         let figures = &settled["groups"];
         assert_eq!((&figures["members"], &settled["errors"]), (&6.into(), &0.into()), "{settled}");
@@ -149,6 +149,12 @@ fn what_goes_wrong_is_said() {
     let too_soon = consume(&["-w", "60s"]).unwrap();
     assert_eq!(too_soon.status.code(), Some(1));
     assert!(String::from_utf8_lossy(&too_soon.stderr).contains("--warmup 0s, or --repeat"));
+    for ignored in ["--set", "--log"] {
+        let output = consume(&[ignored, "storage.wal.dir=/tmp"]).unwrap();
+        assert_eq!(output.status.code(), Some(2));
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert!(stderr.contains(&format!("{ignored} is for a gateway")), "{stderr}");
+    }
     let unreachable = Command::new(binary()).args(["bench", "-b", "127.0.0.1:1"]).output().unwrap();
     assert_eq!(unreachable.status.code(), Some(1));
     assert!(String::from_utf8_lossy(&unreachable.stderr).contains("cannot connect to 127.0.0.1:1"));
