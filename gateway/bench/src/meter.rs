@@ -94,8 +94,9 @@ pub(crate) struct Measured {
     pub(crate) rate: Option<RateFigures>,
 }
 
-/// Latencies are told apart from 1 us on, to three digits, up to an hour.
-const LEAST_NS: u64 = 1_000;
+/// Latencies are told apart to three digits, from 1 ns to an hour. A greater least value would be the width of the finest
+/// steps, and with that of all values below a thousand of them: 2 % at 27 us if it were 1 us.
+const LEAST_NS: u64 = 1;
 const GREATEST_NS: u64 = 3_600_000_000_000;
 const DIGITS: u8 = 3;
 /// How often the bar moves.
@@ -363,3 +364,6 @@ fn summary(histogram: &Histogram<u64>) -> Latency {
 pub(crate) fn nanos(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }
+
+#[cfg(test)]
+mod tests;

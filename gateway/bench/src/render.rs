@@ -130,6 +130,7 @@ fn cpu(out: &mut String, report: &Report) -> std::fmt::Result {
 /// Microseconds with a unit that fits them.
 pub(crate) fn time(us: f64) -> String {
     match us {
+        us if us < 99.95 => format!("{us:.1} us"),
         us if us < 1_000.0 => format!("{us:.0} us"),
         us if us < 1_000_000.0 => format!("{:.2} ms", us / 1e3),
         us => format!("{:.2} s", us / 1e6),
@@ -151,7 +152,7 @@ pub(crate) fn grouped(number: f64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{grouped, render};
+    use super::{grouped, render, time};
     use crate::report::{Latency, RateFigures, Report, Verified};
 
     #[test]
@@ -159,6 +160,14 @@ mod tests {
         assert_eq!(
             [0.4, 999.0, 1_000.0, 1_234_567.2].map(grouped),
             ["0", "999", "1,000", "1,234,567"].map(str::to_owned)
+        );
+    }
+
+    #[test]
+    fn times_have_three_digits_and_a_unit_that_fits() {
+        assert_eq!(
+            [27.34, 99.96, 431.4, 27_340.0, 4_313_000.0].map(time),
+            ["27.3 us", "100 us", "431 us", "27.34 ms", "4.31 s"].map(str::to_owned)
         );
     }
 
