@@ -1,4 +1,4 @@
-//! The arguments of `chronik bench`, as clap reads them. What they mean together is checked in [`crate::settings`].
+//! The arguments of `chronik bench`, as clap reads them. What they mean together is checked in [`crate::check`].
 
 use std::path::PathBuf;
 use std::time::Duration;

@@ -9,8 +9,8 @@ use std::collections::{BTreeMap, HashSet};
 use chronik_wire::batch::{BatchHeader, HEADER_LEN};
 
 use crate::cluster::Bounds;
+use crate::frames::fetch::checksum_is_right;
 use crate::frames::produce::content_hash;
-use crate::modes::consume::checksum_is_right;
 use crate::report::Verified;
 
 /// The acknowledged batches of a run.

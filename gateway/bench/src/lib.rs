@@ -1,7 +1,7 @@
 //! The load generator behind `chronik bench`: load of one kind on any Kafka-compatible broker, measured.
 //!
-//! It is its own lean client, so that what is measured is the broker: one thread, raw sockets, frames that were encoded
-//! before the run. Read [`BenchArgs`] for what can be asked, [`Report`] for what is answered.
+//! It is its own lean client, so that what is measured is the broker: one thread, raw sockets, batches that are encoded
+//! once and sent again and again (except in round trips). Read [`BenchArgs`] for what can be asked, [`Report`] for what is answered.
 
 mod args;
 mod check;

@@ -20,7 +20,7 @@ pub struct Report {
     pub mode: String,
     /// The bootstrap servers as they were given.
     pub bootstrap: String,
-    /// The topic; empty when metadata of all topics was asked for.
+    /// The topic.
     pub topic: String,
     /// The arguments that the run had, defaults included.
     pub settings: serde_json::Value,

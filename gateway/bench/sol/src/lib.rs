@@ -121,7 +121,7 @@ impl Programs {
         stream::run(shape, self.settings.cores, self.settings.seconds)
     }
 
-    /// Durable broker: one connection sends frames of this many bytes, 8 MiB in flight, answered when on disk.
+    /// Durable broker: one connection sends frames of this many bytes, 4 MiB in flight, answered when on disk.
     ///
     /// # Errors
     /// When the machine refuses sockets, threads, cores or writes.

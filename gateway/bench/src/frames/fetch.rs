@@ -1,8 +1,8 @@
 //! Fetch (1), version 12, without a session: asks for some partitions from their next offsets on.
 
-use chronik_wire::batch::{BatchHeader, HEADER_LEN};
+use chronik_wire::batch::{BatchHeader, HEADER_LEN, crc32c};
 
-use super::{Malformed, Reader, put_header, put_varint};
+use super::{CRC_START, Malformed, Reader, put_header, put_varint};
 use crate::args::BenchArgs;
 
 pub(crate) const API_KEY: i16 = 1;
@@ -157,4 +157,9 @@ pub(crate) fn batches(records: &[u8]) -> impl Iterator<Item = Result<(BatchHeade
         rest = after;
         Some(Ok((header, batch)))
     })
+}
+
+/// Whether the bytes that the CRC covers are those it was computed over.
+pub(crate) fn checksum_is_right(header: &BatchHeader, batch: &[u8]) -> bool {
+    batch.get(CRC_START..).is_some_and(|covered| crc32c(covered) == header.crc)
 }

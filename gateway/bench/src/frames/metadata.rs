@@ -6,16 +6,11 @@ pub(crate) const API_KEY: i16 = 3;
 /// The versions whose frames [`put_request`] writes.
 pub(crate) const VERSIONS: (i16, i16) = (4, 8);
 
-/// Appends a whole request but for its length to `head`: one topic, or all.
-pub(crate) fn put_request(head: &mut Vec<u8>, correlation_id: i32, version: i16, topic: Option<&str>) {
+/// Appends a whole request but for its length to `head`, about one topic.
+pub(crate) fn put_request(head: &mut Vec<u8>, correlation_id: i32, version: i16, topic: &str) {
     put_header(head, API_KEY, version, correlation_id);
-    match topic {
-        Some(topic) => {
-            head.extend_from_slice(&1_i32.to_be_bytes());
-            put_string(head, topic);
-        }
-        None => head.extend_from_slice(&(-1_i32).to_be_bytes()),
-    }
+    head.extend_from_slice(&1_i32.to_be_bytes());
+    put_string(head, topic);
     // No auto-creation; from 8 on, no authorized operations of the cluster and of topics either.
     head.push(0);
     if version >= 8 {

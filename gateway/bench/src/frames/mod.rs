@@ -1,4 +1,7 @@
-//! Requests as bytes that were encoded before the run, and answers read no further than needed.
+//! Requests as bytes, and answers read no further than needed.
+//!
+//! What a produce request carries is encoded when it is first needed and sent again and again ([`produce::Batches`]). Only
+//! round trips, whose records are numbered, build each batch for itself ([`produce::put_built`]).
 //!
 //! Produce and Metadata use the last versions without compact lengths, whose fields have fixed places; Fetch uses 12,
 //! the last that names topics. Every broker since Kafka 2.7 has them.
@@ -14,6 +17,9 @@ pub(crate) use reader::{Malformed, Reader};
 
 /// What the client calls itself.
 pub(crate) const CLIENT_ID: &str = "chronik-bench";
+
+/// Where the bytes start that a batch's CRC covers.
+const CRC_START: usize = 21;
 
 /// Starts a frame: room for the length, then a request header of version 1.
 fn put_header(head: &mut Vec<u8>, api_key: i16, version: i16, correlation_id: i32) {

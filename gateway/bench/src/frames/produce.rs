@@ -1,4 +1,4 @@
-//! Produce (0): batches that were built once, and frames around them.
+//! Produce (0): batches that are built once, when they are first needed, and frames around them.
 //!
 //! | part of a frame | written |
 //! |---|---|
@@ -12,7 +12,7 @@ use chronik_wire::batch::{BatchBuilder, BatchHeader, HEADER_LEN, NewRecord};
 use crc_fast::CrcAlgorithm::{Crc32Iscsi, Crc64Nvme};
 use crc_fast::Digest;
 
-use super::{Malformed, Reader, put_header, put_string};
+use super::{CRC_START, Malformed, Reader, put_header, put_string};
 use crate::engine::Slot;
 use crate::error::BenchError;
 use crate::payload::{KeyValue, Payloads};
@@ -20,8 +20,6 @@ use crate::payload::{KeyValue, Payloads};
 pub(crate) const API_KEY: i16 = 0;
 /// The versions whose frames [`ProduceLayout`] writes.
 pub(crate) const VERSIONS: (i16, i16) = (3, 8);
-/// Where the bytes start that a batch's CRC covers.
-const CRC_START: usize = 21;
 
 /// A batch without the fields that each sending sets.
 #[derive(Clone, Debug)]

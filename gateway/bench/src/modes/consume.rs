@@ -14,7 +14,7 @@ use crate::engine::{Connection, Slot, Used};
 use crate::error::BenchError;
 use crate::fetcher::{Fetcher, Flaw};
 use crate::frames::Malformed;
-use crate::frames::fetch::{self, FetchLimits};
+use crate::frames::fetch::{self, FetchLimits, checksum_is_right};
 use crate::frames::skim::Skimmer;
 use crate::meter::{Meter, Phase};
 use crate::report::Verified;
@@ -272,10 +272,3 @@ fn skim(
     read.size += used.bytes + used.skip;
     Ok(used)
 }
-
-/// Whether the bytes that the CRC covers are those it was computed over.
-pub(crate) fn checksum_is_right(header: &BatchHeader, batch: &[u8]) -> bool {
-    batch.get(CRC_START..).is_some_and(|covered| chronik_wire::batch::crc32c(covered) == header.crc)
-}
-
-const CRC_START: usize = 21;

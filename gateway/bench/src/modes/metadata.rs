@@ -62,7 +62,7 @@ impl Load for MetadataLoad<'_> {
             if meter.allow(1) == 0 {
                 break;
             }
-            metadata::put_request(&mut slot.head, correlation_id, *version, Some(topic));
+            metadata::put_request(&mut slot.head, correlation_id, *version, topic);
             slot.finish();
             slot.tag = meter.now_ns();
             connection.filled();
