@@ -59,6 +59,9 @@ pub enum BenchError {
     /// Something did not happen in time.
     #[error("{0}")]
     Late(String),
+    /// It was asked to stop before anything was measured.
+    #[error("stopped before the warm-up had ended: nothing was measured")]
+    Stopped,
     /// An output could not be written.
     #[error("cannot write {}", path.display())]
     Output {

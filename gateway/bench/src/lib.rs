@@ -22,6 +22,7 @@ mod render;
 mod report;
 mod run;
 mod schedule;
+mod stop;
 mod verify;
 mod watch;
 
@@ -30,3 +31,4 @@ pub use compare::{Class, CompareArgs, SolArgs, TableName, compare, sol};
 pub use error::BenchError;
 pub use report::{Latency, RateFigures, Report, SCHEMA_VERSION, Verified};
 pub use run::{printed, run};
+pub use stop::Stop;

@@ -16,6 +16,7 @@ use crate::args::BenchArgs;
 use crate::cpu::{CpuTimes, CpuUsed};
 use crate::error::BenchError;
 use crate::report::{Latency, RateFigures};
+use crate::stop::Stop;
 use crate::watch::{Interval, Watchers};
 
 /// Where a run stands.
@@ -63,6 +64,9 @@ struct Mark {
 #[derive(Debug)]
 pub(crate) struct Meter {
     clock: Arc<dyn Clock>,
+    stop: Stop,
+    /// Whether it was stopped before the window began.
+    stopped: bool,
     phase: Phase,
     warmup_ns: u64,
     duration_ns: u64,
@@ -104,16 +108,22 @@ const MOVE_NS: u64 = 200_000_000;
 
 impl Meter {
     /// A meter whose warm-up starts now.
-    pub(crate) fn new(args: &BenchArgs) -> Result<Self, BenchError> {
-        Self::with_clock(args, Arc::new(SystemClock::new()))
+    pub(crate) fn new(args: &BenchArgs, stop: &Stop) -> Result<Self, BenchError> {
+        Self::with_clock(args, stop, Arc::new(SystemClock::new()))
     }
 
     /// The same, by another clock.
-    pub(crate) fn with_clock(args: &BenchArgs, clock: Arc<dyn Clock>) -> Result<Self, BenchError> {
+    pub(crate) fn with_clock(
+        args: &BenchArgs,
+        stop: &Stop,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, BenchError> {
         let watchers = Watchers::new(args)?;
         let interval_ns = args.report_interval_secs.saturating_mul(1_000_000_000);
         Ok(Self {
             clock,
+            stop: stop.clone(),
+            stopped: false,
             phase: Phase::Warmup,
             warmup_ns: nanos(args.warmup()),
             duration_ns: nanos(args.duration),
@@ -156,6 +166,10 @@ impl Meter {
             self.window.0 = self.mark();
             self.phase = Phase::Window;
         }
+        if self.stop.is_asked() {
+            self.stopped |= self.phase == Phase::Warmup;
+            self.end_window();
+        }
         if self.phase == Phase::Window && now_ns >= self.window.0.ns.saturating_add(self.duration_ns) {
             self.end_window();
         }
@@ -167,6 +181,11 @@ impl Meter {
             self.next_move_ns = now_ns.saturating_add(MOVE_NS);
         }
         self.phase
+    }
+
+    /// Whether somebody does not want the run to go on.
+    pub(crate) fn is_stopped(&self) -> bool {
+        self.stop.is_asked()
     }
 
     /// Where the run stands.
@@ -316,8 +335,11 @@ impl Meter {
     /// Ends the run.
     ///
     /// # Errors
-    /// When what watches it could not write.
+    /// When what watches it could not write, or when it was stopped before there was anything to measure.
     pub(crate) fn finish(mut self) -> Result<Measured, BenchError> {
+        if self.stopped {
+            return Err(BenchError::Stopped);
+        }
         self.end_window();
         self.end_interval(self.now_ns());
         self.watchers.finish()?;

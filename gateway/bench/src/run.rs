@@ -15,13 +15,14 @@ use crate::meter::{Measured, Meter};
 use crate::modes::{consume, groups, metadata, produce, round_trip};
 use crate::render::render;
 use crate::report::{Report, SCHEMA_VERSION, Verified};
+use crate::stop::Stop;
 use crate::verify::verify;
 
-/// Measures what the arguments ask for.
+/// Measures what the arguments ask for, until `stop` asks for its end.
 ///
 /// # Errors
 /// [`BenchError`] when the run could not be started or carried on.
-pub fn run(args: &BenchArgs) -> Result<Report, BenchError> {
+pub fn run(args: &BenchArgs, stop: &Stop) -> Result<Report, BenchError> {
     let mut args = args.clone();
     args.warmup = Some(args.warmup());
     if args.mode == Mode::RoundTrip {
@@ -32,7 +33,7 @@ pub fn run(args: &BenchArgs) -> Result<Report, BenchError> {
         cpu::check_server(pid)?;
     }
     let mut control = Control::open(&args.bootstrap)?;
-    let outcome = measure(&args, &mut control).and_then(|report| written(&args, report));
+    let outcome = measure(&args, &mut control, stop).and_then(|report| written(&args, report));
     if args.delete_topic_after {
         let deleted = cluster::delete(&mut control, &args.topic);
         // The first error is the one to tell.
@@ -41,10 +42,10 @@ pub fn run(args: &BenchArgs) -> Result<Report, BenchError> {
     outcome
 }
 
-fn measure(args: &BenchArgs, control: &mut Control) -> Result<Report, BenchError> {
+fn measure(args: &BenchArgs, control: &mut Control, stop: &Stop) -> Result<Report, BenchError> {
     let leaders = cluster::prepare(control, args)?;
     let durability = args.durability.clone().unwrap_or_else(|| durability(control, &args.topic));
-    let mut meter = Meter::new(args)?;
+    let mut meter = Meter::new(args, stop)?;
     let mut ledger = (args.validate && args.mode == Mode::Produce).then(Ledger::default);
     let mut group_figures = None;
     let mut verified = match args.mode {

@@ -1,6 +1,10 @@
 //! `chronik bench`: forwards to the load generator.
 
-use chronik_bench::{BenchArgs, CompareArgs, SolArgs};
+use std::{io, process, thread};
+
+use chronik_bench::{BenchArgs, CompareArgs, SolArgs, Stop};
+use tokio::runtime::Builder;
+use tokio::signal::unix::{SignalKind, signal};
 
 use crate::complain;
 use crate::exit::Exit;
@@ -8,7 +12,12 @@ use crate::output::print;
 
 /// Runs the load and prints what was measured.
 pub(crate) fn run(args: &BenchArgs) -> Exit {
-    match chronik_bench::run(args) {
+    let stop = Stop::default();
+    if let Err(error) = heed_interrupts(stop.clone()) {
+        complain(&error);
+        return Exit::Failure;
+    }
+    match chronik_bench::run(args, &stop) {
         Ok(report) => {
             let printed = print(&chronik_bench::printed(args, &report));
             if report.is_clean() { printed } else { Exit::Failure }
@@ -20,6 +29,26 @@ pub(crate) fn run(args: &BenchArgs) -> Exit {
     }
 }
 
+/// Has SIGINT end the window. The second one ends the process, as the first one does by default.
+fn heed_interrupts(stop: Stop) -> io::Result<()> {
+    let runtime = Builder::new_current_thread().enable_all().build()?;
+    let mut interrupts = {
+        let _context = runtime.enter();
+        signal(SignalKind::interrupt())?
+    };
+    let heed = async move {
+        interrupts.recv().await;
+        eprintln!("chronik: ending the run; once more ends it at once");
+        stop.ask();
+        interrupts.recv().await;
+        process::exit(INTERRUPTED);
+    };
+    thread::Builder::new().name("interrupts".to_owned()).spawn(move || runtime.block_on(heed)).map(drop)
+}
+
+/// What shells show for a process that SIGINT ended.
+const INTERRUPTED: i32 = 130;
+
 /// Compares with another broker and prints the tables; fails when a run failed or something was lost.
 pub(crate) fn compare(args: &CompareArgs) -> Exit {
     let mut printed = Exit::Ok;
@@ -28,7 +57,7 @@ pub(crate) fn compare(args: &CompareArgs) -> Exit {
             printed = print(text);
         }
     };
-    match chronik_bench::compare(args, &mut print_next, &mut std::io::stderr()) {
+    match chronik_bench::compare(args, &mut print_next, &mut io::stderr()) {
         Ok(clean) => {
             if clean {
                 printed

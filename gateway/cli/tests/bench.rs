@@ -2,10 +2,11 @@
 #![expect(clippy::unwrap_used, reason = "a helper of tests that fails ends its test")]
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 
-use chronik_harness::{Gateway, GatewayOptions, free_ports};
+use chronik_harness::{Gateway, GatewayOptions, free_ports, wait_until};
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
 const LIMIT: Duration = Duration::from_secs(30);
@@ -158,6 +159,34 @@ fn what_goes_wrong_is_said() {
     let unreachable = Command::new(binary()).args(["bench", "-b", "127.0.0.1:1"]).output().unwrap();
     assert_eq!(unreachable.status.code(), Some(1));
     assert!(String::from_utf8_lossy(&unreachable.stderr).contains("cannot connect to 127.0.0.1:1"));
+}
+
+#[test]
+fn an_interrupt_ends_the_window_and_what_follows_is_done() {
+    let directory = tempfile::tempdir().unwrap();
+    let gateway = started(directory.path());
+    let (address, csv) = (gateway.address().to_string(), directory.path().join("intervals.csv"));
+    let child = Command::new(binary())
+        .args(["bench", "-b", &address, "-t", "cut", "--create-topic", "--delete-topic-after", "--validate"])
+        .args(["-w", "0s", "-d", "600s", "--rate-limit", "500", "-s", "100", "--report-interval-secs", "1"])
+        .args(["--json-output", "-", "--csv-output"])
+        .arg(&csv)
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let measured = || std::fs::read_to_string(&csv).ok().filter(|lines| lines.contains(",measure,"));
+    wait_until(LIMIT, measured).unwrap();
+    kill_process(Pid::from_child(&child), Signal::INT).unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert!(report["seconds"].as_f64().unwrap() < 600.0, "{report}");
+    assert_eq!(
+        (&report["verified"]["records"], &report["verified"]["missing"]),
+        (&report["rate"]["due"], &0.into())
+    );
+    let again = bench(&gateway, "-t cut");
+    assert!(String::from_utf8_lossy(&again.stderr).contains("UNKNOWN_TOPIC_OR_PARTITION"));
 }
 
 #[test]

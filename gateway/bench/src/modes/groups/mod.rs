@@ -25,7 +25,7 @@ use crate::control::Control;
 use crate::cpu;
 use crate::engine::{Connection, Poller};
 use crate::error::BenchError;
-use crate::meter::{Meter, nanos};
+use crate::meter::{Meter, Phase, nanos};
 use crate::report::{GroupFigures, Latency};
 
 /// How long groups may take to settle.
@@ -142,6 +142,9 @@ impl<'a> GroupsLoad<'a> {
             }
             let now_ns = self.meter.now_ns();
             self.send_due(now_ns)?;
+            if self.meter.phase() == Phase::Warmup && self.meter.is_stopped() {
+                return Err(BenchError::Stopped);
+            }
             if now_ns > deadline {
                 let unstable = self.groups.iter().filter(|group| group.stable_ns.is_none()).count();
                 let seconds = SETTLING.as_secs();

@@ -9,6 +9,7 @@ use crate::error::BenchError;
 use crate::meter::{Measured, nanos};
 use crate::modes::{Load, drive, poller};
 use crate::report::RateFigures;
+use crate::stop::Stop;
 
 const MS: Duration = Duration::from_millis(1);
 
@@ -80,7 +81,7 @@ impl Load for Broker {
 fn run(arguments: &str, step: Duration, stalls: Range<u64>) -> Result<Measured, BenchError> {
     let clock = Arc::new(ManualClock::new(TimestampMs::new(0)));
     let args = parsed(&format!("-w 100ms -d 1s --rate-limit 1000 {arguments}"));
-    let mut meter = Meter::with_clock(&args, Arc::<ManualClock>::clone(&clock))?;
+    let mut meter = Meter::with_clock(&args, &Stop::default(), Arc::<ManualClock>::clone(&clock))?;
     let schedule = Schedule::new(meter.begin_ns(), 1_000, args.linger_ms * 1_000_000);
     let open_loop = OpenLoop::new(schedule, 1);
     let mut broker = Broker { clock, meter, open_loop, step, stalls, in_flight: Vec::new() };
