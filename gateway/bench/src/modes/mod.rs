@@ -14,7 +14,7 @@ use crate::engine::Poller;
 use crate::error::BenchError;
 use crate::meter::{Meter, Phase, nanos};
 
-/// How long answers are waited for after the window; before that, how long what is still unsent then is tried to be sent.
+/// How long answers are waited for after the window; where something is still to be sent then, first that has as long.
 const DRAIN: Duration = Duration::from_secs(30);
 /// The loop looks at the clock so often at least.
 const GREATEST_WAIT: Duration = Duration::from_millis(250);
@@ -91,16 +91,16 @@ pub(crate) fn drive(load: &mut impl Load, poller: &mut Poller) -> Result<(), Ben
             if outstanding == 0 && load.unsent() == 0 {
                 return Ok(());
             }
-            let requests = load.meter().counts().requests;
-            let drain =
-                drain.get_or_insert(Drain { until_ns: now_ns.saturating_add(nanos(DRAIN)), requests });
-            if now_ns > drain.until_ns {
+            let (behind, requests) = (load.unsent() > 0, load.meter().counts().requests);
+            let until_ns = now_ns.saturating_add(nanos(DRAIN));
+            let ending = drain.get_or_insert(Drain { until_ns, behind, requests });
+            if now_ns > ending.until_ns {
                 // A broker that has answered nothing since is not slow but dead.
-                if load.unsent() == 0 || requests == drain.requests {
+                if !ending.behind || requests == ending.requests {
                     return load.late();
                 }
                 load.give_up(now_ns);
-                drain.until_ns = now_ns.saturating_add(nanos(DRAIN));
+                drain = Some(Drain { until_ns, behind: false, requests });
             }
         }
         let wait = load.meter().idle(now_ns).min(load.idle()).min(GREATEST_WAIT);
@@ -112,6 +112,8 @@ pub(crate) fn drive(load: &mut impl Load, poller: &mut Poller) -> Result<(), Ben
 #[derive(Clone, Copy, Debug)]
 struct Drain {
     until_ns: u64,
+    /// Whether something is still to be sent.
+    behind: bool,
     /// Requests that had been answered when it began.
     requests: u64,
 }
