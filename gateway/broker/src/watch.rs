@@ -70,8 +70,15 @@ pub struct Watch {
 }
 
 impl Watch {
-    /// Starts to watch.
-    pub(crate) fn new(partitions: Vec<Arc<Partition>>, isolation: IsolationLevel, waiting: Gauge) -> Self {
+    /// Starts to watch. A partition that is named more than once is watched once: each mention would add its bytes, and
+    /// be looked for when the watch ends.
+    pub(crate) fn new(
+        mut partitions: Vec<Arc<Partition>>,
+        isolation: IsolationLevel,
+        waiting: Gauge,
+    ) -> Self {
+        partitions.sort_unstable_by_key(Arc::as_ptr);
+        partitions.dedup_by(|one, other| Arc::ptr_eq(one, other));
         let watcher = Arc::new(Watcher::new(isolation));
         partitions.iter().for_each(|partition| partition.add_watcher(&watcher));
         Self { watcher, partitions, waiting }

@@ -84,6 +84,20 @@ async fn a_whole_commit_group_counts_before_anybody_is_woken() {
     assert_eq!(watch.appended_bytes(), 10 * one);
 }
 
+#[tokio::test]
+async fn a_partition_that_is_named_twice_counts_once() {
+    let rig = Rig::new().await;
+    rig.topic("t", 2).await;
+    let one = u64::try_from(batch(1).len()).unwrap();
+    let (first, second) = (rig.partition("t", 0), rig.partition("t", 1));
+    let named = vec![Arc::clone(&second), Arc::clone(&first), Arc::clone(&second), Arc::clone(&first)];
+    let watch = rig.broker.watch(named, IsolationLevel::ReadUncommitted);
+    rig.produce(&first, batch(1)).await.unwrap();
+    rig.produce(&second, batch(1)).await.unwrap();
+    watch.appended(2 * one).await;
+    assert_eq!(watch.appended_bytes(), 2 * one);
+}
+
 /// Polls once; true when it has to wait.
 async fn futures_pending(future: &mut std::pin::Pin<&mut impl Future<Output = ()>>) -> bool {
     std::future::poll_fn(|context| std::task::Poll::Ready(future.as_mut().poll(context).is_pending())).await

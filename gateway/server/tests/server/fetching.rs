@@ -83,9 +83,11 @@ async fn offsets_out_of_range_and_unknown_partitions_have_their_codes() {
     let gateway = Gateway::start().await;
     gateway.topic("t", 1).await;
     let mut client = gateway.client().await;
-    let response = client.call(12, &request(vec![partition(0, 5), partition(0, -1), partition(1, 0)])).await;
-    let codes: Vec<_> = data(&response).iter().map(|d| (d.error_code, d.high_watermark)).collect();
-    assert_eq!(codes, [(1, -1), (1, -1), (3, -1)]);
+    for offset in [5, -1] {
+        let response = client.call(12, &request(vec![partition(0, offset), partition(1, 0)])).await;
+        let codes: Vec<_> = data(&response).iter().map(|d| (d.error_code, d.high_watermark)).collect();
+        assert_eq!(codes, [(1, -1), (3, -1)]);
+    }
     let mut by_id = request(vec![partition(0, 0)]);
     by_id.topics[0].topic = name("");
     by_id.topics[0].topic_id = uuid::Uuid::from_u128(9);
@@ -97,12 +99,10 @@ async fn leader_epochs_are_checked() {
     let gateway = Gateway::start().await;
     gateway.topic("t", 1).await;
     let mut client = gateway.client().await;
-    let asked = request(vec![
-        partition(0, 0).with_current_leader_epoch(1),
-        partition(0, 0).with_current_leader_epoch(0),
-    ]);
-    let response = client.call(11, &asked).await;
-    assert_eq!(data(&response).iter().map(|d| d.error_code).collect::<Vec<_>>(), [75, 0]);
+    for (epoch, code) in [(1, 75), (0, 0)] {
+        let asked = request(vec![partition(0, 0).with_current_leader_epoch(epoch)]);
+        assert_eq!(data(&client.call(11, &asked).await)[0].error_code, code);
+    }
 }
 
 #[tokio::test]
@@ -111,14 +111,13 @@ async fn a_client_that_read_further_than_its_epoch_went_is_told_where_it_ended()
     gateway.topic("t", 1).await;
     let mut client = gateway.client().await;
     append(&mut client, 0, &[b"a"]).await;
-    let asked =
-        request(vec![partition(0, 1).with_last_fetched_epoch(0), partition(0, 4).with_last_fetched_epoch(0)]);
-    let response = client.call(12, &asked).await;
-    let ends: Vec<_> = data(&response)
-        .iter()
-        .map(|d| (d.error_code, d.diverging_epoch.epoch, d.diverging_epoch.end_offset))
-        .collect();
-    assert_eq!(ends, [(0, -1, -1), (0, 0, 1)]);
+    for (offset, end) in [(1, (-1, -1)), (4, (0, 1))] {
+        let asked = request(vec![partition(0, offset).with_last_fetched_epoch(0)]);
+        let response = client.call(12, &asked).await;
+        let data = data(&response)[0];
+        assert_eq!(data.error_code, 0);
+        assert_eq!((data.diverging_epoch.epoch, data.diverging_epoch.end_offset), end);
+    }
 }
 
 #[tokio::test]
@@ -230,9 +229,27 @@ async fn what_was_deleted_is_out_of_range() {
     append(&mut client, 0, &[b"b"]).await;
     let at = topic.partitions()[0].topic_partition();
     gateway.broker.delete_records(vec![(at, Offset::new(1))]).await.unwrap();
-    let response = client.call(11, &request(vec![partition(0, 0), partition(0, 1)])).await;
-    let answers: Vec<_> = data(&response).iter().map(|d| (d.error_code, d.log_start_offset)).collect();
-    assert_eq!(answers, [(1, -1), (0, 1)]);
+    for (offset, answer) in [(0, (1, -1)), (1, (0, 1))] {
+        let response = client.call(11, &request(vec![partition(0, offset)])).await;
+        let data = data(&response)[0];
+        assert_eq!((data.error_code, data.log_start_offset), answer);
+    }
+}
+
+#[tokio::test]
+async fn a_partition_that_is_named_again_is_read_once_as_it_was_named_last() {
+    let gateway = Gateway::start().await;
+    gateway.topic("t", 2).await;
+    let mut client = gateway.client().await;
+    for index in 0..2 {
+        append(&mut client, index, &[b"a"]).await;
+        append(&mut client, index, &[b"b"]).await;
+    }
+    let mut named = vec![partition(1, 0), partition(0, 0)];
+    named.extend(std::iter::repeat_n(partition(1, 1), 50_000));
+    let response = client.call(11, &request(named).with_max_wait_ms(600_000)).await;
+    let told: Vec<_> = data(&response).iter().map(|d| (d.partition_index, base_offsets(d))).collect();
+    assert_eq!(told, [(1, vec![1]), (0, vec![0, 1])]);
 }
 
 /// Waits for a condition.

@@ -5,6 +5,7 @@
 //! its fetches names everything.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -22,6 +23,8 @@ use super::session::{FINAL_EPOCH, INITIAL_EPOCH, Membership, Session, Subject, n
 const EVICTION_AGE: Duration = Duration::from_secs(120);
 /// Partitions of all sessions together; about 250 bytes each.
 const MAX_PARTITIONS: usize = 400_000;
+/// So many partitions of one request are compared each with each, which needs no table.
+const FEW: usize = 8;
 
 /// The sessions.
 #[derive(Debug)]
@@ -162,7 +165,7 @@ fn evictable(sessions: &HashMap<i32, Arc<Mutex<Session>>>, size: usize, now: Dur
     unused.map(|(_, id)| id).or_else(|| smallest.filter(|(len, _)| *len < size).map(|(_, id)| id))
 }
 
-/// The partitions that a request names itself.
+/// The partitions that a request names itself: each once, as in Kafka.
 fn named(broker: &Broker, request: &FetchRequest) -> Vec<Interest> {
     let mut interests = Vec::new();
     for asked in &request.topics {
@@ -174,5 +177,78 @@ fn named(broker: &Broker, request: &FetchRequest) -> Vec<Interest> {
             wants: Wants::from(partition),
         }));
     }
-    interests
+    if are_distinct(&interests) { interests } else { each_once(interests) }
+}
+
+/// Whether no partition is there twice, as far as can be told cheaply: of many, when they are in order.
+fn are_distinct(interests: &[Interest]) -> bool {
+    if interests.len() > FEW {
+        return interests
+            .is_sorted_by(|one, next| (&one.topic, one.index).cmp(&(&next.topic, next.index)).is_lt());
+    }
+    interests.iter().enumerate().all(|(at, one)| {
+        let mut before = interests.iter().take(at);
+        !before.any(|other| other.index == one.index && other.topic == one.topic)
+    })
+}
+
+/// Each partition in the first of its places, with what is wanted of it in the last.
+fn each_once(interests: Vec<Interest>) -> Vec<Interest> {
+    let mut once: Vec<Interest> = Vec::new();
+    let mut places = HashMap::new();
+    for interest in interests {
+        match places.entry((interest.topic.clone(), interest.index)) {
+            Entry::Vacant(place) => {
+                place.insert(once.len());
+                once.push(interest);
+            }
+            Entry::Occupied(place) => {
+                if let Some(earlier) = once.get_mut(*place.get()) {
+                    *earlier = interest;
+                }
+            }
+        }
+    }
+    once
+}
+
+#[cfg(test)]
+mod tests {
+    use chronik_types::TopicId;
+    use kafka_protocol::protocol::StrBytes;
+
+    use super::*;
+
+    fn interest(topic: &'static str, index: i32, fetch_offset: i64) -> Interest {
+        let wants = Wants { fetch_offset, max_bytes: 1, current_leader_epoch: -1, last_fetched_epoch: -1 };
+        let topic = TopicRef { id: TopicId::NONE, name: StrBytes::from_static_str(topic) };
+        Interest { topic, index, wants, partition: Err(ErrorCode::UnknownTopicOrPartition) }
+    }
+
+    #[test]
+    fn what_is_named_again_takes_the_place_of_the_first() {
+        let twice = vec![
+            interest("b", 1, 10),
+            interest("a", 1, 20),
+            interest("b", 1, 30),
+            interest("b", 0, 40),
+            interest("a", 1, 50),
+        ];
+        assert!(!are_distinct(&twice));
+        let once = each_once(twice);
+        let told: Vec<_> =
+            once.iter().map(|one| (one.topic.name.as_str(), one.index, one.wants.fetch_offset)).collect();
+        assert_eq!(told, [("b", 1, 30), ("a", 1, 50), ("b", 0, 40)]);
+        assert!(are_distinct(&once));
+    }
+
+    #[test]
+    fn many_in_order_are_known_to_be_distinct() {
+        let mut many: Vec<_> = (0..20).map(|index| interest("a", index, 0)).collect();
+        many.extend((0..20).map(|index| interest("b", index, 0)));
+        assert!(are_distinct(&many));
+        many.push(interest("b", 19, 0));
+        assert!(!are_distinct(&many));
+        assert_eq!(each_once(many).len(), 40);
+    }
 }

@@ -9,7 +9,7 @@ use chronik_wire::hot::fetch::FetchPartition;
 use kafka_protocol::protocol::StrBytes;
 
 /// A topic as the client names it: by name, or from version 13 on by id.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct TopicRef {
     pub(super) id: TopicId,
     pub(super) name: StrBytes,
