@@ -133,6 +133,63 @@ async fn offsets_of_many_groups_are_fetched_at_once() {
 }
 
 #[tokio::test]
+async fn a_partition_that_is_named_again_is_answered_once() {
+    let target = Target::gateway(crate::support::settings()).await;
+    let mut client = target.client().await;
+    let topic = client.create_topic(2).await;
+    let group = unique("again");
+    let note = "x".repeat(4_096);
+    client.call(9, commit_topics(&group, vec![(&topic, vec![partition(0, 7, &note)])])).await;
+    let (found, none) = ((0, 7, -1, note, 0), (1, -1, -1, String::new(), 0));
+    let topics = || Some(vec![(&*topic, vec![0; 50_000]), (&topic, vec![0, 1]), (&topic, vec![1])]);
+    let groups =
+        vec![asked(&group, topics()), asked(&group, topics()), asked(&group, None), asked(&group, None)];
+    let response = client.call(9, OffsetFetchRequest::default().with_groups(groups)).await;
+    let answers: Vec<_> = response.groups.iter().map(fetched).collect();
+    assert_eq!(answers, [vec![found.clone(), none], vec![found.clone()]]);
+
+    let again = OffsetFetchRequestTopic::default()
+        .with_name(TopicName(text(&topic)))
+        .with_partition_indexes(vec![0; 50_000]);
+    let request = OffsetFetchRequest::default()
+        .with_group_id(GroupId(text(&group)))
+        .with_topics(Some(vec![again.clone(), again]));
+    let response = client.call(5, request).await;
+    assert_eq!((response.topics.len(), response.topics[0].partitions.len()), (1, 1));
+}
+
+#[tokio::test]
+async fn an_answer_that_would_be_too_large_is_refused() {
+    let mut settings = crate::support::settings();
+    settings.groups.offset_metadata_max_bytes = chronik_config::ByteSize::kib(32);
+    let target = Target::gateway(settings).await;
+    let mut client = target.client().await;
+    let topic = client.create_topic(2_100).await;
+    let (group, note) = (unique("large"), "x".repeat(32_000));
+    let indexes: Vec<i32> = (0..2_100).collect();
+    for indexes in indexes.chunks(60) {
+        let partitions = indexes.iter().map(|index| partition(*index, 1, &note)).collect();
+        let response = client.call(9, commit_topics(&group, vec![(&topic, partitions)])).await;
+        assert!(codes(&response).iter().all(|(_, code)| *code == 0));
+    }
+    for topics in [None, Some(vec![(&*topic, indexes.clone())])] {
+        let groups = vec![asked(&group, topics), asked("small", Some(vec![(&topic, vec![0])]))];
+        let response = client.call(9, OffsetFetchRequest::default().with_groups(groups)).await;
+        let answers: Vec<_> = response.groups.iter().map(|one| (one.error_code, one.topics.len())).collect();
+        assert_eq!(answers, [(42, 0), (0, 1)]);
+    }
+    let topics =
+        OffsetFetchRequestTopic::default().with_name(TopicName(text(&topic))).with_partition_indexes(indexes);
+    let request =
+        OffsetFetchRequest::default().with_group_id(GroupId(text(&group))).with_topics(Some(vec![topics]));
+    let response = client.call(5, request.clone()).await;
+    assert_eq!((response.error_code, response.topics.len()), (42, 0));
+    let response = client.call(1, request).await;
+    let partitions = &response.topics[0].partitions;
+    assert!(partitions.len() == 2_100 && partitions.iter().all(|one| one.error_code == 42));
+}
+
+#[tokio::test]
 async fn commits_are_refused_with_kafkas_codes() {
     let target = Target::start().await;
     let mut client = target.client().await;
