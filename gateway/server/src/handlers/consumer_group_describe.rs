@@ -1,8 +1,10 @@
 //! ConsumerGroupDescribe (69), versions 0 to 1. KIP-848, KIP-430, KIP-1099.
 //!
 //! Members with what they have and what they should have; version 1 tells which of them speak the classic protocol. What
-//! a member has still to give up is among what it has. Codes: INVALID_GROUP_ID, GROUP_ID_NOT_FOUND, UNSUPPORTED_VERSION.
+//! a member has still to give up is among what it has. A group that is named twice is described once. Codes:
+//! INVALID_GROUP_ID, GROUP_ID_NOT_FOUND, UNSUPPORTED_VERSION.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use chronik_config::RebalanceProtocol;
@@ -16,6 +18,7 @@ use kafka_protocol::messages::{
     TopicName as WireTopicName,
 };
 use kafka_protocol::protocol::StrBytes;
+use tokio::task::coop::consume_budget;
 
 use super::group_words::text;
 use super::topic_ids::uuid_of;
@@ -59,7 +62,13 @@ pub(super) async fn handle(
         };
         group.with_group_id(id)
     };
-    let groups: Vec<_> = group_ids.into_iter().map(describe).collect();
+    let (mut seen, mut groups) = (HashSet::new(), Vec::new());
+    for id in group_ids {
+        consume_budget().await;
+        if seen.insert(id.clone()) {
+            groups.push(describe(id));
+        }
+    }
     let errors: Vec<i16> = groups.iter().map(|group| group.error_code).collect();
     Response::with_errors(ConsumerGroupDescribeResponse::default().with_groups(groups), errors)
 }

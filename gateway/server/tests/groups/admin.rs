@@ -122,6 +122,23 @@ async fn groups_are_described_in_every_version() {
 }
 
 #[tokio::test]
+async fn a_group_that_is_named_again_is_described_once() {
+    let target = Target::gateway(crate::support::settings()).await;
+    let (mut client, group, none) = (target.client().await, unique("again"), unique("none"));
+    client.only_member(&group).await;
+    let names: Vec<&str> = [&*group, &none].into_iter().cycle().take(20_000).collect();
+    let response = describe(&mut client, 5, &names, false).await;
+    let described: Vec<_> =
+        response.groups.iter().map(|one| (one.group_id.as_str(), one.members.len())).collect();
+    assert_eq!(described, [(&*group, 1), (&none, 0)]);
+    let names = names.into_iter().map(|name| GroupId(text(name))).collect();
+    let request = ConsumerGroupDescribeRequest::default().with_group_ids(names);
+    let response = client.call(1, request).await;
+    let described: Vec<_> = response.groups.iter().map(|one| one.group_id.as_str()).collect();
+    assert_eq!(described, [&*group, &none]);
+}
+
+#[tokio::test]
 async fn what_cannot_be_described_is_dead_or_unknown() {
     let target = Target::start().await;
     let (mut client, none) = (target.client().await, unique("none"));
