@@ -12,6 +12,8 @@ use thiserror::Error;
 const PREFIX: usize = 4;
 /// The width of the correlation id.
 const CORRELATION_ID: usize = 4;
+/// What stands before a message at most: prefix, correlation id, and a tagged section that is empty.
+const HEAD: usize = PREFIX + CORRELATION_ID + 1;
 
 /// An encoded response, in pieces that are to be written one after the other.
 #[derive(Clone, Debug, Default)]
@@ -88,7 +90,7 @@ impl EncodeError {
 /// `header_version` is that of [`RequestHeader::response_header_version`](crate::header::RequestHeader::response_header_version).
 ///
 /// # Errors
-/// [`EncodeError`] when the message does not fit the version.
+/// [`EncodeError`] when the message does not fit the version, or is too long to send.
 pub fn encode_response<M: Encodable>(
     version: i16,
     header_version: i16,
@@ -108,10 +110,9 @@ pub fn encode_response<M: Encodable>(
 /// Encodes a message alone, for [`response_of`].
 ///
 /// # Errors
-/// [`EncodeError`] when the message does not fit the version.
+/// [`EncodeError`] when the message does not fit the version, or is too long to send.
 pub fn encode_message<M: Encodable>(version: i16, message: &M) -> Result<Bytes, EncodeError> {
-    let size = message.compute_size(version).map_err(|error| EncodeError::refused(version, error))?;
-    let mut buffer = BytesMut::with_capacity(size);
+    let mut buffer = BytesMut::with_capacity(size_with_head(version, message)? - HEAD);
     message.encode(&mut buffer, version).map_err(|error| EncodeError::refused(version, error))?;
     Ok(buffer.freeze())
 }
@@ -125,7 +126,7 @@ pub fn response_of(
     correlation_id: i32,
     message: Bytes,
 ) -> Result<Segments, EncodeError> {
-    let mut head = BytesMut::with_capacity(PREFIX + CORRELATION_ID + 1);
+    let mut head = BytesMut::with_capacity(HEAD);
     head.put_bytes(0, PREFIX);
     head.put_i32(correlation_id);
     if header_version >= 1 {
@@ -148,8 +149,7 @@ fn encode_to_buffer<M: Encodable>(
     correlation_id: i32,
     message: &M,
 ) -> Result<BytesMut, EncodeError> {
-    let size = message.compute_size(version).map_err(|error| EncodeError::refused(version, error))?;
-    let mut buffer = BytesMut::with_capacity(PREFIX + CORRELATION_ID + 1 + size);
+    let mut buffer = BytesMut::with_capacity(size_with_head(version, message)?);
     buffer.put_bytes(0, PREFIX);
     buffer.put_i32(correlation_id);
     if header_version >= 1 {
@@ -157,6 +157,13 @@ fn encode_to_buffer<M: Encodable>(
     }
     message.encode(&mut buffer, version).map_err(|error| EncodeError::refused(version, error))?;
     Ok(buffer)
+}
+
+/// What a message and [`HEAD`] take. What would be too long to send is refused here, before there is memory for it.
+fn size_with_head<M: Encodable>(version: i16, message: &M) -> Result<usize, EncodeError> {
+    let size = message.compute_size(version).map_err(|error| EncodeError::refused(version, error))?;
+    let size = size.saturating_add(HEAD);
+    frame_length(size).map(|_| size)
 }
 
 /// What the length prefix says of a frame that takes `length` bytes with it.

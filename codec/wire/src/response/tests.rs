@@ -1,3 +1,4 @@
+use kafka_protocol::messages::fetch_response::{FetchableTopicResponse, PartitionData};
 use kafka_protocol::messages::{ApiVersionsResponse, FetchResponse, MetadataResponse};
 use kafka_protocol::protocol::Decodable;
 
@@ -39,5 +40,21 @@ fn a_message_that_was_encoded_before_gives_the_same_response() {
         assert_eq!(apart.as_slice().concat(), whole.as_slice().concat());
         assert_eq!(apart.len(), whole.len());
         assert_eq!(apart.as_slice()[1].as_ptr(), shared.as_ptr(), "not copied");
+    }
+}
+
+#[test]
+fn what_is_too_long_to_send_is_refused_before_there_is_memory_for_it() {
+    let records = Bytes::from(vec![0; 64 << 20]);
+    let partition = PartitionData::default().with_records(Some(records));
+    let topic = FetchableTopicResponse::default().with_partitions(vec![partition; 32]);
+    let message = FetchResponse::default().with_responses(vec![topic]);
+    let refused = [
+        size_with_head(11, &message).map(|_| ()),
+        encode_response(11, 0, 1, &message).map(|_| ()),
+        encode_message(11, &message).map(|_| ()),
+    ];
+    for refused in refused {
+        assert!(matches!(refused, Err(EncodeError::TooLong { length }) if length > 1 << 31), "{refused:?}");
     }
 }
