@@ -6,12 +6,13 @@ use std::sync::Arc;
 
 use chronik_backend::{Damage, Status, StorageBackend};
 use chronik_config::Settings;
-use chronik_config::kafka::DynamicConfigs;
+use chronik_config::kafka::{DynamicConfigs, TopicConfigs};
 use chronik_state::{Change, Outcome, State};
 use chronik_types::{
     ClusterId, Entropy, IsolationLevel, NodeId, Offset, ProducerEpoch, ProducerId, Sequence, TimestampMs,
     TopicId,
 };
+use chronik_wire::compression::decompression_limit;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 use crate::applier::Applier;
@@ -38,6 +39,8 @@ pub struct Broker {
     /// Room for records on their way to storage, in KiB.
     room: Arc<Semaphore>,
     room_kib: u32,
+    /// Who may work on records at the same time.
+    workers: Arc<Semaphore>,
     /// Ends the upkeep tasks when it says so, or goes.
     stop: watch::Sender<bool>,
 }
@@ -109,6 +112,7 @@ impl Broker {
             read_only: backend.status().read_only,
             room: Arc::new(Semaphore::new(usize::try_from(room_kib).unwrap_or(usize::MAX))),
             room_kib,
+            workers: Arc::new(Semaphore::new(std::thread::available_parallelism().map_or(1, usize::from))),
             stop: watch::Sender::new(false),
             backend,
         };
@@ -324,6 +328,29 @@ impl Broker {
 
     pub(crate) fn core_handle(&self) -> Arc<Core> {
         Arc::clone(&self.core)
+    }
+
+    /// Does work for which records are decompressed, away from the async threads. As much is done at once as there are
+    /// cores: each piece can take as much memory as [`Broker::decompression_limit`] says, and a small request can ask
+    /// for very many.
+    pub(crate) async fn work_on_records<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> T {
+        // The semaphore is never closed. The permit goes along: the work goes on when nobody waits for it any longer.
+        let permit = Arc::clone(&self.workers).acquire_owned().await.ok();
+        crate::blocking(move || {
+            let done = work();
+            drop(permit);
+            done
+        })
+        .await
+    }
+
+    /// The most bytes that a batch of a topic with these configs may decompress to.
+    pub(crate) fn decompression_limit(&self, configs: &TopicConfigs) -> usize {
+        let cap = self.settings().limits.socket_request_max_bytes.as_usize();
+        decompression_limit(configs.max_message_bytes.as_usize(), cap)
     }
 
     /// Waits for room for that many bytes on their way to storage. Those who wait are served in order.

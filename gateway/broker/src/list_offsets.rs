@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use chronik_types::{CompressionType, IsolationLevel, LeaderEpoch, Offset, TimestampMs};
 use chronik_wire::batch::RecordBatch;
-use chronik_wire::compression::decompression_limit;
 
 use crate::index::{BatchEntry, Selection};
 use crate::{Broker, Partition, ReadError};
@@ -156,7 +155,7 @@ impl Broker {
         let batch = RecordBatch::parse(bytes).map_err(corrupt)?;
         let is_long =
             batch.bytes().len() > INLINE_BYTES || batch.header().codec() != Some(CompressionType::None);
-        let limit = decompression_limit(partition.configs().max_message_bytes.as_usize());
+        let limit = self.decompression_limit(&partition.configs());
         let walk = move || {
             let records = batch.decode(limit)?;
             for record in &records {
@@ -169,7 +168,7 @@ impl Broker {
             }
             Ok(None)
         };
-        let found = if is_long { crate::blocking(walk).await } else { walk() };
+        let found = if is_long { self.work_on_records(walk).await } else { walk() };
         found.map_err(|source| ReadError::Records { offset, source })
     }
 

@@ -87,11 +87,11 @@ pub enum CompressError {
     },
 }
 
-/// The most bytes that a batch of a topic may decompress to: four times `max.message.bytes`, and 16 MiB at least.
+/// The most bytes that a batch of a topic may decompress to: four times `max.message.bytes`, but no more than `cap`, and
+/// 16 MiB at least. `cap` is for the operator to say, because whoever owns a topic sets `max.message.bytes`.
 #[must_use]
-pub const fn decompression_limit(max_message_bytes: usize) -> usize {
-    let scaled = max_message_bytes.saturating_mul(4);
-    if scaled > LIMIT_FLOOR_BYTES { scaled } else { LIMIT_FLOOR_BYTES }
+pub fn decompression_limit(max_message_bytes: usize, cap: usize) -> usize {
+    max_message_bytes.saturating_mul(4).min(cap).max(LIMIT_FLOOR_BYTES)
 }
 
 /// Decompresses `input` to at most `limit` bytes.

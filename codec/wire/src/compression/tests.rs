@@ -17,11 +17,14 @@ fn is_limit(result: &Result<Vec<u8>, DecompressError>, expected: usize) -> bool 
 }
 
 #[test]
-fn the_limit_of_a_topic_is_four_messages_and_16_mib_at_least() {
-    assert_eq!(decompression_limit(0), 16 * MIB);
-    assert_eq!(decompression_limit(4 * MIB), 16 * MIB);
-    assert_eq!(decompression_limit(4 * MIB + 1), 16 * MIB + 4);
-    assert_eq!(decompression_limit(usize::MAX), usize::MAX);
+fn the_limit_of_a_topic_is_four_messages_below_a_cap_and_16_mib_at_least() {
+    let cap = 100 * MIB;
+    assert_eq!(decompression_limit(0, cap), 16 * MIB);
+    assert_eq!(decompression_limit(4 * MIB, cap), 16 * MIB);
+    assert_eq!(decompression_limit(4 * MIB + 1, cap), 16 * MIB + 4);
+    assert_eq!(decompression_limit(25 * MIB + 1, cap), cap);
+    assert_eq!(decompression_limit(usize::MAX, cap), cap);
+    assert_eq!(decompression_limit(usize::MAX, 1), 16 * MIB);
 }
 
 #[test]

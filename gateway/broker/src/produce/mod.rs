@@ -113,7 +113,7 @@ impl Broker {
                 continue;
             }
             let configs = partition.configs();
-            match prepare::prepare(records, &configs, request.zstd_allowed, now).await {
+            match prepare::prepare(self, records, &configs, request.zstd_allowed, now).await {
                 Ok(batch) => {
                     let transactional = batch.header().attributes.is_transactional();
                     if transactional && request.transaction.is_none() {

@@ -1,27 +1,32 @@
 //! From the bytes of a request to a batch that can be appended: checks by header and CRC, and what the topic demands.
 //!
 //! The common case looks at the header and computes the CRC; the bytes are not copied. `LogAppendTime` copies once. The
-//! records are walked for compacted topics and recompressed where `compression.type` says so, and large batches of
-//! that kind are worked on away from the async threads.
+//! records are walked for compacted topics and recompressed where `compression.type` says so, and batches of that kind
+//! that are large, or become so when they are decompressed, are worked on away from the async threads.
 
 use bytes::{Bytes, BytesMut};
 use chronik_config::kafka::TopicConfigs;
 use chronik_types::{CompressionType, TimestampMs, TimestampType};
 use chronik_wire::batch::{
-    AppendRules, BatchError, BatchHeader, HEADER_LEN, LENGTH_PREFIX_LEN, RecordBatch, crc32c, single_batch,
+    AppendRules, BatchError, BatchHeader, DecodedRecords, HEADER_LEN, LENGTH_PREFIX_LEN, RecordBatch,
+    RecordError, crc32c, single_batch,
 };
-use chronik_wire::compression::{compress, decompression_limit};
+use chronik_wire::compression::{DecompressError, compress};
 
 use super::ProduceError;
+use crate::Broker;
 
-/// Batches up to this size are worked on in place even when their records have to be walked.
+/// Batches up to this size are worked on in place even when their records have to be walked,
 const INLINE_BYTES: usize = 16 << 10;
+/// if they decompress to no more than this.
+const INLINE_DECOMPRESSED_BYTES: usize = 64 << 10;
 
 /// Where the bytes start that the CRC of a batch covers.
 const CRC_START: usize = 21;
 
 /// Checks a batch for a topic with these configs and makes it what will be stored.
 pub(super) async fn prepare(
+    broker: &Broker,
     records: Bytes,
     configs: &TopicConfigs,
     zstd_allowed: bool,
@@ -38,8 +43,7 @@ pub(super) async fn prepare(
     batch.validate_append(&rules, now)?;
     let work = RecordWork::of(&batch, configs);
     let batch = match work {
-        Some(work) if batch.bytes().len() > INLINE_BYTES => crate::blocking(move || work.run(batch)).await?,
-        Some(work) => work.run(batch)?,
+        Some(work) => work.run(broker, configs, batch).await?,
         None => batch,
     };
     Ok(match configs.message_timestamp_type {
@@ -66,9 +70,30 @@ impl RecordWork {
         (keys_required || codec.is_some()).then_some(work)
     }
 
-    fn run(self, batch: RecordBatch) -> Result<RecordBatch, ProduceError> {
-        let records = batch.decode(decompression_limit(self.max_message_bytes))?;
-        for record in &records {
+    async fn run(
+        self,
+        broker: &Broker,
+        configs: &TopicConfigs,
+        batch: RecordBatch,
+    ) -> Result<RecordBatch, ProduceError> {
+        // How long it takes depends on what comes out, of which the compressed size says nothing.
+        if batch.bytes().len() <= INLINE_BYTES {
+            match batch.decode(INLINE_DECOMPRESSED_BYTES) {
+                Err(RecordError::Decompress(DecompressError::LimitExceeded { .. })) => {}
+                records => return self.finish(batch, &records?),
+            }
+        }
+        let limit = broker.decompression_limit(configs);
+        let work = move || {
+            let records = batch.decode(limit)?;
+            self.finish(batch, &records)
+        };
+        // The one wait that is rare: boxed, it does not weigh on every submission.
+        Box::pin(broker.work_on_records(work)).await
+    }
+
+    fn finish(self, batch: RecordBatch, records: &DecodedRecords) -> Result<RecordBatch, ProduceError> {
+        for record in records {
             if record?.key.is_none() && self.keys_required {
                 return Err(ProduceError::MissingKey);
             }

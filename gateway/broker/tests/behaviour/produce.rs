@@ -5,6 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use chronik_backend::{Append, AppendClass, AppendError};
 use chronik_broker::{ProduceBatch, ProduceError, ProduceRequest};
+use chronik_config::{ByteSize, Settings};
 use chronik_types::{CompressionType, ErrorCode, TimestampMs, TimestampType};
 use chronik_wire::batch::{BatchBuilder, NewRecord, RecordBatch};
 
@@ -109,6 +110,39 @@ async fn recompresses_when_the_topic_says_so() {
         assert_eq!(stored.header().codec(), Some(CompressionType::Zstd));
         assert_eq!(stored.decode(1 << 20).unwrap().body(), expected.body());
     }
+}
+
+#[tokio::test]
+async fn what_decompresses_to_more_than_a_request_is_refused_whatever_the_topic_allows() {
+    let mut settings = Settings::default();
+    settings.limits.socket_request_max_bytes = ByteSize::mib(20);
+    let rig = Rig::with(settings, 1 << 20).await;
+    let configs = [("cleanup.policy", "compact"), ("max.message.bytes", "2147483647")];
+    rig.topic_with("t", 1, &configs).await;
+    let partition = rig.partition("t", 0);
+    let zeros = |bytes: usize| {
+        let value = vec![0; bytes];
+        let record =
+            NewRecord { timestamp: NOW, key: Some(b"k"), value: Some(&value), ..NewRecord::default() };
+        BatchBuilder::new().codec(CompressionType::Zstd).record(&record).build().unwrap()
+    };
+    let large = zeros(21 << 20);
+    assert!(large.len() < 16 << 10, "small enough to be worked on in place, by the look of it");
+    let refused = rig.produce(&partition, large).await.unwrap_err();
+    assert_eq!(refused.error_code(), ErrorCode::MessageTooLarge, "{refused}");
+    // More of them than there are cores, after one that failed.
+    let records = zeros(2 << 20);
+    let mut waiting = tokio::task::JoinSet::new();
+    for _ in 0..40 {
+        let batches = vec![ProduceBatch { partition: Arc::clone(&partition), records: records.clone() }];
+        let (broker, request) =
+            (Arc::clone(&rig.broker), ProduceRequest { batches, zstd_allowed: true, transaction: None });
+        waiting.spawn(async move { broker.produce(request).await });
+    }
+    for results in waiting.join_all().await {
+        assert!(results[0].is_ok(), "{results:?}");
+    }
+    assert_eq!(partition.high_watermark().get(), 40);
 }
 
 #[tokio::test]
@@ -222,7 +256,7 @@ async fn a_full_or_failed_storage_is_told() {
 
 #[tokio::test]
 async fn a_request_larger_than_an_entry_takes_several() {
-    let rig = Rig::with(chronik_config::Settings::default(), 64 << 20).await;
+    let rig = Rig::with(Settings::default(), 64 << 20).await;
     rig.topic_with("t", 1, &[("max.message.bytes", "20000000")]).await;
     let value = vec![7; 9 << 20];
     let record = NewRecord { timestamp: NOW, key: Some(b"k"), value: Some(&value), headers: &[] };

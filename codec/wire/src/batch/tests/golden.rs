@@ -80,7 +80,7 @@ fn every_record_of_kafka_is_read() {
         batch.verify_crc().unwrap();
         check_header(&line, batch.header());
         let expected = line["records"].as_array().unwrap();
-        let decoded = batch.decode(decompression_limit(0)).unwrap();
+        let decoded = batch.decode(decompression_limit(0, 0)).unwrap();
         let records =
             decoded.iter().collect::<Result<Vec<_>, _>>().unwrap_or_else(|e| panic!("{}: {e}", line["name"]));
         assert_eq!(records.len(), expected.len(), "{}", line["name"]);
