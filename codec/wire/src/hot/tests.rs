@@ -10,7 +10,7 @@ use kafka_protocol::messages::fetch_response::{
 use kafka_protocol::messages::produce_request::{PartitionProduceData, TopicProduceData};
 use kafka_protocol::messages::produce_response::{PartitionProduceResponse, TopicProduceResponse};
 use kafka_protocol::messages::{self as wire, TopicName};
-use kafka_protocol::protocol::{Decodable, StrBytes};
+use kafka_protocol::protocol::{Decodable, Encodable, StrBytes};
 use uuid::Uuid;
 
 use super::fetch::{self, FetchRequest, FetchResponse};
@@ -122,6 +122,32 @@ fn many_small_elements_are_refused_as_elsewhere() {
     }
 }
 
+/// A request for one topic with so many partitions, each with these records.
+fn produce_of(version: i16, partitions: usize, records: Option<&Bytes>) -> Bytes {
+    let data = PartitionProduceData::default().with_records(records.cloned());
+    let topic = TopicProduceData::default().with_partition_data(vec![data; partitions]);
+    let mut bytes = BytesMut::new();
+    wire::ProduceRequest::default().with_topic_data(vec![topic]).encode(&mut bytes, version).unwrap();
+    bytes.freeze()
+}
+
+#[test]
+fn very_many_partitions_are_decoded_only_with_records() {
+    let timestamp = chronik_types::TimestampMs::new(0);
+    let record = crate::batch::NewRecord { timestamp, ..Default::default() };
+    let smallest = crate::batch::BatchBuilder::new().record(&record).build().unwrap();
+    for version in 3..=13 {
+        for records in [None, Some(&Bytes::new())] {
+            let many = produce_of(version, 20_000, records);
+            assert!(ProduceRequest::decode(version, many).is_err(), "version {version}");
+            assert!(ProduceRequest::decode(version, produce_of(version, 100, records)).is_ok());
+        }
+        let body = produce_of(version, 20_000, Some(&smallest));
+        assert!(ProduceRequest::read(version, &body).is_some(), "version {version}");
+        assert!(decoded_produce(version, &body).is_some(), "version {version}");
+    }
+}
+
 #[test]
 fn a_request_that_is_taken_over_needs_no_second_lists() {
     let mut produce = wire::ProduceRequest::default();
@@ -158,7 +184,7 @@ fn flatten(segments: &Segments) -> Bytes {
     segments.as_slice().concat().into()
 }
 
-fn encoded<M: kafka_protocol::protocol::Encodable>(version: i16, flexible_since: i16, message: &M) -> Bytes {
+fn encoded<M: Encodable>(version: i16, flexible_since: i16, message: &M) -> Bytes {
     flatten(&encode_response(version, i16::from(version >= flexible_since), 42, message).unwrap())
 }
 

@@ -45,10 +45,14 @@ shape!(PRODUCE_TOPIC = produce::TopicProduceData {
     field("topic_id", Uuid).since(13),
     field("partition_data", Array(&Struct(&PRODUCE_PARTITION))),
 });
-shape!(PRODUCE_PARTITION = produce::PartitionProduceData {
-    field("index", Int32),
-    field("records", Records).nullable_since(0),
-});
+/// A partition is followed by more than is decoded: what is planned for it, its result, and its place in the answer. One
+/// with records allows for that many times over; one without takes eight bytes on the wire, and a large request has
+/// room for millions of them.
+pub(crate) static PRODUCE_PARTITION: Shape = Shape {
+    memory: size_of::<produce::PartitionProduceData>() + PRODUCE_ANSWER_MEMORY,
+    fields: &[field("index", Int32), field("records", Records).nullable_since(0)],
+};
+const PRODUCE_ANSWER_MEMORY: usize = 384;
 
 shape!(FETCH = fetch::FetchRequest {
     field("cluster_id", String).since(12).nullable_since(12).tagged(0),

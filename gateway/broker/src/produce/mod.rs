@@ -16,6 +16,7 @@ use chronik_types::{Offset, TimestampMs, TimestampType, TransactionalId};
 use chronik_wire::batch::RecordBatch;
 use std::sync::Arc;
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
+use tokio::task::coop::consume_budget;
 
 pub use error::ProduceError;
 pub(crate) use error::storage_code;
@@ -96,7 +97,8 @@ const ENTRY_BYTES: usize = 16 << 20;
 
 impl Broker {
     /// Checks the batches and queues them for storage. Where it does not have to wait (for room among the bytes on
-    /// their way, or because the records of a large batch have to be walked), it is done when first polled.
+    /// their way, or because the records of a large batch have to be walked), and does not check so many batches that
+    /// others have to have their turn, it is done when first polled.
     ///
     /// The order of two requests is the order in which their `submit` ends: a connection keeps the order of its
     /// requests by submitting one after the other. Cancel safe: what was queued before stays queued.
@@ -106,6 +108,9 @@ impl Broker {
             Submitted { results: Vec::with_capacity(request.batches.len()), entries: Vec::new() };
         let mut draft = Draft::for_batches(request.batches.len());
         for (place, ProduceBatch { partition, records }) in request.batches.into_iter().enumerate() {
+            if place > 0 {
+                consume_budget().await;
+            }
             // Stands until the reply comes; the only other end is that the gateway stops.
             submitted.results.push(Err(ProduceError::Stopped));
             if partition.is_deleted() {

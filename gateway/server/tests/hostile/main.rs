@@ -204,3 +204,31 @@ async fn claims_of_large_frames_cost_nothing() {
     drop(open);
     assert!(server.shutdown().await);
 }
+
+/// Eight bytes on the wire are a partition without records, for which much more would be planned and answered.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn very_many_partitions_without_records_cost_what_has_arrived() {
+    const PARTITIONS: u32 = 2_000_000;
+    let _alone = ALONE.lock().await;
+    let (server, _broker) = start().await;
+    let address = server.local_addresses()[0];
+    let idle = resident_bytes();
+    let mut produce = b"\0\0\0\0\0\0\0\x03\0\0\0\x01\xff\xff".to_vec();
+    produce.extend(b"\xff\xff\0\x01\0\0\x75\x30\0\0\0\x01\0\x01t");
+    produce.extend(PARTITIONS.to_be_bytes());
+    (0..PARTITIONS).for_each(|_| produce.extend(b"\0\0\0\0\xff\xff\xff\xff"));
+    let produce = framed(produce);
+    for _ in 0..4 {
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        if stream.write_all(&produce).await.is_ok() {
+            let mut answer = Vec::new();
+            let closed = tokio::time::timeout(Duration::from_secs(20), stream.read_to_end(&mut answer)).await;
+            assert!(closed.expect("the gateway hangs").is_err() || answer.is_empty());
+        }
+        // The frames, of which the allocator may keep some for the next; 500 MB would follow each of them.
+        let grown = resident_bytes().saturating_sub(idle);
+        assert!(grown < MEMORY_LIMIT + 8 * produce.len(), "{grown} bytes more");
+    }
+    assert!(is_served(address).await);
+    assert!(server.shutdown().await);
+}
