@@ -1,7 +1,8 @@
 //! CreateTopics (19), versions 2 to 7 (KIP-4, KIP-464, KIP-516, KIP-525).
 //!
 //! Counts of -1 take the defaults of this gateway. Explicit assignments are checked, kept and reported back. From
-//! version 5 on a success answers the effective configs. Codes: INVALID_REQUEST for a topic that is named twice,
+//! version 5 on a success answers the effective configs, as long as there is room for them: a topic behind that has
+//! POLICY_VIOLATION in their place. Codes: INVALID_REQUEST for a topic that is named twice,
 //! INVALID_TOPIC_EXCEPTION for an illegal or colliding name, TOPIC_ALREADY_EXISTS, INVALID_CONFIG, INVALID_PARTITIONS,
 //! INVALID_REPLICATION_FACTOR, INVALID_REPLICA_ASSIGNMENT, POLICY_VIOLATION beyond the limits of this gateway.
 
@@ -15,6 +16,7 @@ use kafka_protocol::messages::create_topics_request::{CreatableReplicaAssignment
 use kafka_protocol::messages::create_topics_response::{CreatableTopicConfigs, CreatableTopicResult};
 use kafka_protocol::messages::{CreateTopicsRequest, CreateTopicsResponse};
 use kafka_protocol::protocol::StrBytes;
+use tokio::task::coop::consume_budget;
 
 use super::config_resources::configs_of;
 use super::new_topics::{check_partition_limit, check_replicas, check_replication_factor};
@@ -26,8 +28,11 @@ use super::{Context, Request, Response};
 /// The topic in which Kafka's controllers keep their own log.
 const CLUSTER_METADATA: &str = "__cluster_metadata";
 
-/// The most topics of one request, as Kafka counts partitions: each answers all of its settings.
+/// The most topics of one request, as Kafka counts partitions.
 const MAX_TOPICS: usize = 10_000;
+
+/// The most settings of one answer, those of some 1,500 topics.
+const MAX_CONFIGS: usize = 50_000;
 
 /// The first version that answers what a topic was made with (KIP-525).
 const ANSWERS_CONFIGS_SINCE: i16 = 5;
@@ -44,7 +49,8 @@ pub(super) async fn handle(
     // A name that was there before has its answer already.
     let distinct = topics.into_iter().filter_map(|topic| Some((times.remove(&topic.name.0)?, topic)));
     let context = &*context;
-    let results = together(distinct.map(async |(times, topic)| {
+    let created = together(distinct.map(async |(times, topic)| {
+        consume_budget().await;
         let created = if count > MAX_TOPICS {
             Err(Refused::new(ErrorCode::PolicyViolation, "There are too many topics in one request."))
         } else if times > 1 {
@@ -52,9 +58,14 @@ pub(super) async fn handle(
         } else {
             create(context, &topic, validate_only).await
         };
-        result(context, version, topic, created)
+        (topic, created)
     }))
     .await;
+    let (mut results, mut room) = (Vec::with_capacity(created.len()), MAX_CONFIGS);
+    for (topic, created) in created {
+        consume_budget().await;
+        results.push(result(context, version, topic, created, &mut room));
+    }
     let errors: Vec<i16> = results.iter().map(|result| result.error_code).collect();
     Response::with_errors(CreateTopicsResponse::default().with_topics(results), errors)
 }
@@ -174,6 +185,7 @@ fn result(
     version: i16,
     asked: CreatableTopic,
     created: Result<CreateTopic, Refused>,
+    room: &mut usize,
 ) -> CreatableTopicResult {
     let (code, message) = error_fields(created.as_ref().err());
     let result = CreatableTopicResult::default()
@@ -185,9 +197,13 @@ fn result(
     if version < ANSWERS_CONFIGS_SINCE {
         return result;
     }
+    if *room == 0 {
+        return result.with_topic_config_error_code(ErrorCode::PolicyViolation.code());
+    }
     let overrides: Overrides =
         created.configs.iter().map(|(key, value)| (key.to_owned(), value.to_owned())).collect();
     let configs = describe_topic(&context.settings, &context.broker.dynamic_configs(), &overrides);
+    *room = room.saturating_sub(configs.len());
     result
         .with_num_partitions(created.partitions)
         .with_replication_factor(created.replication_factor)

@@ -4,6 +4,7 @@
 //! an empty name has what was set at run time for all brokers. Loggers have one level here. Codes: INVALID_REQUEST,
 //! UNKNOWN_TOPIC_OR_PARTITION, INVALID_TOPIC_EXCEPTION.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use chronik_config::kafka::{
@@ -16,14 +17,16 @@ use kafka_protocol::messages::describe_configs_response::{
 };
 use kafka_protocol::messages::{DescribeConfigsRequest, DescribeConfigsResponse};
 use kafka_protocol::protocol::StrBytes;
+use tokio::task::coop::consume_budget;
 use tracing::level_filters::LevelFilter;
 
 use super::config_resources::{Named, ResourceKey, ResourceType, check_broker_id, overrides_of, topic_of};
 use super::refused::{Refused, error_fields};
 use super::{Context, Request, Response};
 
-/// The most settings of one answer, some 30,000 topics: a small request must not make a gateway fill its memory.
-const MAX_CONFIGS: usize = 1_000_000;
+/// The most settings of one answer, those of some 1,500 topics, or of more when it names the settings: a small request must
+/// not make a gateway fill its memory.
+const MAX_CONFIGS: usize = 50_000;
 
 /// What a request wants beside the values.
 #[derive(Clone, Copy, Debug)]
@@ -41,13 +44,12 @@ pub(super) async fn handle(
     let extras = Extras { synonyms: include_synonyms, documentation: include_documentation };
     let named = Named::new(resources.iter().map(key_of));
     let mut room = MAX_CONFIGS;
-    let results: Vec<_> = resources
-        .into_iter()
-        .map(|resource| {
-            let described = named.once(&key_of(&resource)).and_then(|()| describe(&context, &resource));
-            result(resource, described, &mut room, extras)
-        })
-        .collect();
+    let mut results = Vec::with_capacity(resources.len());
+    for resource in resources {
+        consume_budget().await;
+        let described = named.once(&key_of(&resource)).and_then(|()| wanted(&context, &resource, &mut room));
+        results.push(result(resource, described, extras));
+    }
     let errors: Vec<i16> = results.iter().map(|result| result.error_code).collect();
     Response::with_errors(DescribeConfigsResponse::default().with_results(results), errors)
 }
@@ -56,22 +58,33 @@ fn key_of(resource: &DescribeConfigsResource) -> ResourceKey {
     ResourceKey::new(resource.resource_type, &resource.resource_name)
 }
 
+/// What the request wants to know of a resource. When that is more than there is room for, so is all that comes after it.
+fn wanted(
+    context: &Context,
+    asked: &DescribeConfigsResource,
+    room: &mut usize,
+) -> Result<Vec<Described>, Refused> {
+    if *room == 0 {
+        return Err(too_much());
+    }
+    let mut described = describe(context, asked)?;
+    // No list and an empty one both ask for everything, as in Kafka.
+    if let Some(keys) = asked.configuration_keys.as_ref().filter(|keys| !keys.is_empty()) {
+        let keys: HashSet<&str> = keys.iter().map(StrBytes::as_str).collect();
+        described.retain(|config| keys.contains(config.name));
+    }
+    let left = room.checked_sub(described.len());
+    *room = left.unwrap_or(0);
+    left.map(|_| described).ok_or_else(too_much)
+}
+
 fn result(
     asked: DescribeConfigsResource,
     described: Result<Vec<Described>, Refused>,
-    room: &mut usize,
     extras: Extras,
 ) -> DescribeConfigsResult {
-    let described = described.and_then(|configs| {
-        *room = room.checked_sub(configs.len()).ok_or_else(too_much)?;
-        Ok(configs)
-    });
     let (code, message) = error_fields(described.as_ref().err());
-    // No list and an empty one both ask for everything, as in Kafka.
-    let keys = asked.configuration_keys.filter(|keys| !keys.is_empty());
-    let wanted =
-        |config: &Described| keys.as_ref().is_none_or(|keys| keys.iter().any(|key| **key == *config.name));
-    let configs = described.unwrap_or_default().into_iter().filter(wanted);
+    let configs = described.unwrap_or_default().into_iter();
     DescribeConfigsResult::default()
         .with_error_code(code)
         .with_error_message(message)

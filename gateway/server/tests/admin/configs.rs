@@ -87,6 +87,33 @@ fn replacement(kind: i8, name: &str, configs: &[(&str, Option<&str>)]) -> AlterC
 }
 
 #[tokio::test]
+async fn an_answer_has_room_for_so_many_settings() {
+    let mut gateway = Gateway::start().await;
+    let each = describe(&mut gateway, GROUP, "g").await.configs;
+    let groups = 50_000 / each.len() + 10;
+    let request = |keys: Option<Vec<_>>| {
+        let group = |number| {
+            DescribeConfigsResource::default()
+                .with_resource_type(GROUP)
+                .with_resource_name(text(&format!("a group with a longer name {number}")))
+                .with_configuration_keys(keys.clone())
+        };
+        DescribeConfigsRequest::default().with_resources((0..groups).map(group).collect())
+    };
+    let results = gateway.ask(4, request(None)).await.results;
+    let answered = results.partition_point(|result| result.error_code == 0);
+    assert_eq!((answered, results.len()), (50_000 / each.len(), groups));
+    assert!(results[..answered].iter().all(|result| result.configs.len() == each.len()));
+    for refused in &results[answered..] {
+        assert_eq!(ErrorCode::from_code(refused.error_code), Some(ErrorCode::InvalidRequest));
+        assert!(refused.configs.is_empty());
+        assert!(refused.error_message.as_ref().unwrap().contains("ask for fewer"));
+    }
+    let results = gateway.ask(4, request(Some(vec![each[0].name.clone()]))).await.results;
+    assert!(results.iter().all(|result| (result.error_code, result.configs.len()) == (0, 1)));
+}
+
+#[tokio::test]
 async fn a_topic_shows_every_setting_with_its_origin() {
     let mut gateway =
         Gateway::with(|settings| settings.topics.max_message_bytes = chronik_config::ByteSize::new(2000))

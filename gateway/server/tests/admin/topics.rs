@@ -207,6 +207,23 @@ async fn a_request_has_a_limit_of_topics() {
     assert!(too_many.iter().all(|topic| code(topic) == ErrorCode::PolicyViolation));
 }
 
+#[tokio::test]
+async fn an_answer_has_room_for_the_settings_of_so_many_topics() {
+    let mut gateway = Gateway::start().await;
+    let topics = (0..2_000).map(|number| new_topic(&format!("t{number}"), 1, 1)).collect();
+    let request = CreateTopicsRequest::default().with_topics(topics).with_validate_only(true);
+    let topics = gateway.ask(7, request).await.topics;
+    assert!(topics.len() == 2_000 && topics.iter().all(|topic| topic.error_code == 0));
+    let configs = |topic: &CreatableTopicResult| topic.configs.as_ref().map_or(0, Vec::len);
+    let each = configs(&topics[0]);
+    let with = topics.partition_point(|topic| configs(topic) > 0);
+    assert!(each > 20 && (1_000..2_000).contains(&with), "{each} settings in {with} answers");
+    for (at, topic) in topics.iter().enumerate() {
+        let expected = if at < with { (each, 0) } else { (0, ErrorCode::PolicyViolation.code()) };
+        assert_eq!((configs(topic), topic.topic_config_error_code), expected);
+    }
+}
+
 fn named(name: &str) -> DeleteTopicState {
     DeleteTopicState::default().with_name(Some(topic_name(name)))
 }
