@@ -17,7 +17,7 @@ use kafka_protocol::messages::offset_commit_response::{
 };
 use kafka_protocol::messages::{OffsetCommitRequest, OffsetCommitResponse};
 
-use super::group_words::{group_id, member};
+use super::group_words::{group_id, member, offset_metadata};
 use super::{Context, Request, Response};
 
 /// The first version that knows that there is no such group (KIP-848).
@@ -89,16 +89,12 @@ fn plan_topic(
     offsets: &mut Vec<(TopicPartition, CommittedOffset)>,
 ) -> Vec<Result<(), ErrorCode>> {
     let topic = context.broker.topic(&asked.name);
-    let max = context.broker.settings().groups.offset_metadata_max_bytes.get();
+    let max = context.broker.settings().groups.offset_metadata_max_bytes.as_usize();
     let plan = |one: &OffsetCommitRequestPartition| {
         let index = PartitionIndex::new(one.partition_index);
         let partition = topic.as_ref().and_then(|topic| topic.partition(index));
         let partition = partition.ok_or(ErrorCode::UnknownTopicOrPartition)?;
-        let metadata = one.committed_metadata.as_deref().unwrap_or_default();
-        // Kafka counts as Java does.
-        if u64::try_from(metadata.encode_utf16().count()).is_ok_and(|length| length > max) {
-            return Err(ErrorCode::OffsetMetadataTooLarge);
-        }
+        let metadata = offset_metadata(one.committed_metadata.as_ref(), max)?;
         let leader_epoch = if version >= LEADER_EPOCH_SINCE && one.committed_leader_epoch >= 0 {
             LeaderEpoch::new(one.committed_leader_epoch)
         } else {
@@ -107,7 +103,7 @@ fn plan_topic(
         let offset = CommittedOffset {
             offset: Offset::new(one.committed_offset),
             leader_epoch,
-            metadata: metadata.into(),
+            metadata,
             // The entry has the time.
             committed_at: TimestampMs::NONE,
             expires_at,

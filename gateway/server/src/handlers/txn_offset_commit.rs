@@ -17,7 +17,7 @@ use kafka_protocol::messages::txn_offset_commit_response::{
 };
 use kafka_protocol::messages::{TxnOffsetCommitRequest, TxnOffsetCommitResponse};
 
-use super::group_words::member;
+use super::group_words::{member, offset_metadata};
 use super::transactional::{claim, find};
 use super::{Context, Request, Response};
 
@@ -98,14 +98,11 @@ fn offset(
     max_metadata: usize,
 ) -> Result<(TopicPartition, CommittedOffset), ErrorCode> {
     let at = find(&context.broker, topic, asked.partition_index)?;
-    let metadata = asked.committed_metadata.as_deref().unwrap_or_default();
-    if metadata.len() > max_metadata {
-        return Err(ErrorCode::OffsetMetadataTooLarge);
-    }
+    let metadata = offset_metadata(asked.committed_metadata.as_ref(), max_metadata)?;
     let offset = CommittedOffset {
         offset: Offset::new(asked.committed_offset),
         leader_epoch: LeaderEpoch::new(asked.committed_leader_epoch),
-        metadata: metadata.into(),
+        metadata,
         // The time of the entry takes its place.
         committed_at: TimestampMs::NONE,
         expires_at: None,

@@ -149,7 +149,9 @@ async fn limits_and_metadata_are_checked() {
     assert_eq!(producer.send(&mut client, 12, 2, 0).await, (44, -1));
     assert_eq!(producer.add_offsets(&mut client, "g").await, 44);
     assert_eq!(producer.add_offsets(&mut client, "").await, 24);
-    assert_eq!(producer.bump(&mut client, false).await.commit_offset(&mut client, 5, "long").await, 12);
+    let bumped = producer.bump(&mut client, false).await;
+    assert_eq!(bumped.commit_offset(&mut client, 5, "long").await, 12);
+    assert_eq!(bumped.commit_offset(&mut client, 5, "日本語").await, 0, "nine bytes, but three characters");
     let nobody = Producer { id: "", ..producer };
     assert_eq!(nobody.add(&mut client, 3, &[0]).await, [42]);
     assert_eq!(nobody.add_offsets(&mut client, "g").await, 42);
