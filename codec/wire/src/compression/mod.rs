@@ -135,9 +135,7 @@ pub fn compress(codec: CompressionType, level: Option<i32>, input: &[u8]) -> Res
         CompressionType::Gzip => compress_gzip(level, input).map_err(refused),
         CompressionType::Snappy => snappy::compress(input).map_err(refused),
         CompressionType::Lz4 => lz4::compress(input).map_err(refused),
-        CompressionType::Zstd => {
-            zstd::stream::encode_all(input, level.unwrap_or(zstd::DEFAULT_COMPRESSION_LEVEL)).map_err(refused)
-        }
+        CompressionType::Zstd => compress_zstd(level, input).map_err(refused),
     }
 }
 
@@ -148,6 +146,16 @@ fn compress_gzip(level: Option<i32>, input: &[u8]) -> io::Result<Vec<u8>> {
         None => GzipLevel::default(),
     };
     let mut encoder = GzEncoder::new(Vec::new(), level);
+    encoder.write_all(input)?;
+    encoder.finish()
+}
+
+fn compress_zstd(level: Option<i32>, input: &[u8]) -> io::Result<Vec<u8>> {
+    let level = level.unwrap_or(zstd::DEFAULT_COMPRESSION_LEVEL);
+    let mut encoder = zstd::stream::write::Encoder::new(Vec::new(), level)?;
+    // An encoder that does not know how much will come prepares for very much: hundreds of megabytes at the highest level.
+    encoder.set_pledged_src_size(u64::try_from(input.len()).ok())?;
+    encoder.include_contentsize(false)?;
     encoder.write_all(input)?;
     encoder.finish()
 }

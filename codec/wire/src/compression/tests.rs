@@ -38,6 +38,20 @@ fn the_limit_is_inclusive() {
 }
 
 #[test]
+fn zstd_prepares_for_no_more_than_there_is() {
+    for level in [-1, 1, 3, 19, 22] {
+        for input in [vec![], vec![7; 1_000], vec![7; 100_000]] {
+            let packed = compress(CompressionType::Zstd, Some(level), &input).unwrap();
+            assert_eq!(decompress(CompressionType::Zstd, &packed, input.len()).unwrap(), input);
+            // Magic number, a descriptor without anything but a window, its size: 2^(10 + exponent) and eighths of that.
+            let (descriptor, window) = (packed[4], packed[5]);
+            assert_eq!(descriptor & 0b1110_0011, 0, "level {level}");
+            assert!(window >> 3 <= 7, "level {level}: a window of 2^{} bytes", 10 + (window >> 3));
+        }
+    }
+}
+
+#[test]
 fn empty_input_round_trips_and_no_input_is_refused() {
     for codec in compressing() {
         let packed = compress(codec, None, &[]).unwrap();
