@@ -24,9 +24,9 @@ use super::config_resources::{Named, ResourceKey, ResourceType, check_broker_id,
 use super::refused::{Refused, error_fields};
 use super::{Context, Request, Response};
 
-/// The most settings of one answer, those of some 1,500 topics, or of more when it names the settings: a small request must
+/// The most settings of one answer, those of some 6,000 topics, or of more when it names the settings: a small request must
 /// not make a gateway fill its memory.
-const MAX_CONFIGS: usize = 50_000;
+const MAX_CONFIGS: usize = 200_000;
 
 /// What a request wants beside the values.
 #[derive(Clone, Copy, Debug)]

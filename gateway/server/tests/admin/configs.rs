@@ -90,7 +90,7 @@ fn replacement(kind: i8, name: &str, configs: &[(&str, Option<&str>)]) -> AlterC
 async fn an_answer_has_room_for_so_many_settings() {
     let mut gateway = Gateway::start().await;
     let each = describe(&mut gateway, GROUP, "g").await.configs;
-    let groups = 50_000 / each.len() + 10;
+    let groups = 200_000 / each.len() + 10;
     let request = |keys: Option<Vec<_>>| {
         let group = |number| {
             DescribeConfigsResource::default()
@@ -102,7 +102,7 @@ async fn an_answer_has_room_for_so_many_settings() {
     };
     let results = gateway.ask(4, request(None)).await.results;
     let answered = results.partition_point(|result| result.error_code == 0);
-    assert_eq!((answered, results.len()), (50_000 / each.len(), groups));
+    assert_eq!((answered, results.len()), (200_000 / each.len(), groups));
     assert!(results[..answered].iter().all(|result| result.configs.len() == each.len()));
     for refused in &results[answered..] {
         assert_eq!(ErrorCode::from_code(refused.error_code), Some(ErrorCode::InvalidRequest));
