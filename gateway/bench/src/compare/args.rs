@@ -49,8 +49,8 @@ pub struct CompareArgs {
     /// What its acknowledgement means. A gateway that is started here takes what the row wants.
     #[arg(long, value_enum, ignore_case = true, default_value_t = Class::D1, requires = "bootstrap")]
     pub durability: Class,
-    /// Durability of the gateway that is started here, where it has a choice; several make several rows, and tables with rows
-    /// of one class take the first.
+    /// Durability of the gateway that is started here, where it has a choice; several make several rows. Of tables with
+    /// one, T2 and T4 take the first, T5 and T10 the strongest.
     #[arg(
         long,
         value_enum,
@@ -83,14 +83,14 @@ pub struct CompareArgs {
     /// Show the names of the rows and measure nothing.
     #[arg(long)]
     pub list: bool,
-    /// Valid pairs for each row.
-    #[arg(long, value_name = "N", default_value_t = 7, value_parser = clap::value_parser!(u32).range(1..))]
+    /// Valid pairs for each row. This and the two below can be given again, as --table can.
+    #[arg(long, value_name = "N", default_value_t = 7, overrides_with = "pairs", value_parser = clap::value_parser!(u32).range(1..))]
     pub pairs: u32,
     /// Seconds of each run.
-    #[arg(long, value_name = "SECONDS", default_value_t = 5.0)]
+    #[arg(long, value_name = "SECONDS", default_value_t = 5.0, overrides_with = "seconds")]
     pub seconds: f64,
     /// Seconds before each run that are not counted.
-    #[arg(long, value_name = "SECONDS", default_value_t = 1.0)]
+    #[arg(long, value_name = "SECONDS", default_value_t = 1.0, overrides_with = "warmup")]
     pub warmup: f64,
     /// Count disturbed runs like others instead of repeating them; the last column says how many were undisturbed.
     #[arg(long)]

@@ -18,6 +18,13 @@ fn parse(line: &str) -> CompareArgs {
 }
 
 #[test]
+fn what_a_script_gives_can_be_given_again() {
+    let args = parse("--table T1 --pairs 3 --seconds 2 --warmup 0.5 --table T3 --pairs 9 --seconds 1 --warmup 0");
+    assert_eq!((args.table, args.pairs), (vec![TableName::T3], 9));
+    assert!((args.seconds - 1.0).abs() < 1e-9 && args.warmup.abs() < 1e-9);
+}
+
+#[test]
 fn rows_of_a_table_have_different_names() {
     let args = parse("--peer h:1 --list --table t0,t1,t2,t3,t4,t5,t7,t10");
     let mut listed = String::new();
