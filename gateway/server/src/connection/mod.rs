@@ -124,7 +124,7 @@ where
         }
         self.writer.begin_turn(cx);
         self.pipeline.poll_running(cx);
-        loop {
+        let limited = loop {
             let limited = self.read_requests(cx);
             self.collect_answers();
             match self.flush(cx) {
@@ -136,10 +136,10 @@ where
             }
             // What was sent may have made room for the next request.
             if !(limited && self.may_start(cx)) {
-                break;
+                break limited;
             }
-        }
-        self.poll_timeouts(cx)
+        };
+        self.poll_timeouts(cx, limited)
     }
 
     /// Starts requests until the socket has no more or a limit is met; `true` for the latter.
@@ -182,7 +182,9 @@ where
         !self.pipeline.turn_is_taken()
             && self.pipeline.len() < settings.max_requests
             && self.pipeline.request_bytes() < settings.max_request_bytes
-            && self.writer.unsent() + self.pipeline.answer_bytes() < settings.max_unsent
+            && (self.writer.unsent() + self.pipeline.answer_bytes() < settings.max_unsent
+                // Others may wait for that memory, and must not come to wait for a client that does not read.
+                || self.reader.counts_on_memory())
             && self.pipeline.is_ready(cx)
     }
 
@@ -224,8 +226,9 @@ where
         !self.is_reading && self.pipeline.len() == 0 && self.writer.unsent() == 0
     }
 
-    fn poll_timeouts(&mut self, cx: &mut Context<'_>) -> Poll<Ended> {
-        let owed = self.reader.owed().filter(|_| self.is_reading);
+    /// `limited`: the gateway reads nothing for now, so that the client owes nothing, whatever has arrived.
+    fn poll_timeouts(&mut self, cx: &mut Context<'_>, limited: bool) -> Poll<Ended> {
+        let owed = if self.is_reading && !limited { self.reader.owed() } else { None };
         let is_served = self.pipeline.len() > 0 && self.writer.unsent() == 0;
         self.timeouts.poll(cx, &*self.clock, owed, is_served)
     }

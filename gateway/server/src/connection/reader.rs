@@ -80,7 +80,13 @@ impl FrameReader {
         }
     }
 
-    /// What the client owes: the rest of a frame that has begun to arrive, unless we are the one who does not read it.
+    /// Whether memory is reserved for the next frame, or waited for.
+    pub(super) fn counts_on_memory(&self) -> bool {
+        self.reserved.is_some() || self.waiting.is_some()
+    }
+
+    /// What the client owes while the connection is read: the rest of a frame that has begun to arrive, unless the frame
+    /// waits for memory. To be asked when [`Self::poll_frame`] is pending.
     pub(super) fn owed(&self) -> Option<Owed> {
         if self.buffer.is_empty() || self.waiting.is_some() {
             return None;

@@ -30,6 +30,8 @@ const CLOSE: u8 = b'c';
 const SILENT: u8 = b's';
 /// Answers at once with 100 KiB.
 const LARGE: u8 = b'L';
+/// Lets the next request start, and answers with 100 KiB when its gate opens.
+const LARGE_LATER: u8 = b'M';
 
 #[derive(Clone, Default)]
 struct Script {
@@ -79,6 +81,11 @@ impl Service<Call> for Script {
                     }
                     drop(reservation);
                     return Ok(answer(id, 0));
+                }
+                LARGE_LATER => {
+                    drop(turn);
+                    let _opened = gate.acquire().await;
+                    answer(id, 100 * 1024)
                 }
                 ALONE => {
                     let _opened = gate.acquire().await;
@@ -410,6 +417,64 @@ async fn a_frame_has_to_arrive_in_time() {
         tokio::time::sleep(Duration::from_secs(10)).await;
     }
     assert!(matches!(peer.task.await.unwrap(), Ended::FrameTimeout(_)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_frame_that_is_there_and_has_to_wait_for_its_turn_is_not_late() {
+    let mut peer = connect(settings());
+    peer.io.write_all(&[request(1, ALONE, 0), request(2, NOW, 0)].concat()).await.unwrap();
+    peer.started(1).await;
+    tokio::time::sleep(Duration::from_secs(3_600)).await;
+    peer.script.open(1);
+    assert_eq!([peer.receive().await, peer.receive().await], [1, 2]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_time_of_a_frame_begins_when_it_is_read() {
+    let mut peer = connect(settings());
+    let second = request(2, NOW, 0);
+    peer.io.write_all(&[&request(1, ALONE, 0), &second[..8]].concat()).await.unwrap();
+    peer.started(1).await;
+    tokio::time::sleep(Duration::from_secs(3_600)).await;
+    peer.script.open(1);
+    assert_eq!(peer.receive().await, 1);
+    tokio::time::sleep(Duration::from_secs(50)).await;
+    peer.io.write_all(&second[8..10]).await.unwrap();
+    peer.settle().await;
+    assert!(!peer.task.is_finished(), "there were 60 seconds for the rest");
+    assert!(matches!(peer.task.await.unwrap(), Ended::FrameTimeout(_)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_reads_slowly_does_not_owe_what_it_has_sent() {
+    let mut peer = connect(settings());
+    let requests: Vec<u8> = (1..=3).flat_map(|id| request(id, LARGE, 0)).chain(request(4, NOW, 0)).collect();
+    peer.io.write_all(&requests).await.unwrap();
+    peer.started(3).await;
+    for id in 1..=4 {
+        tokio::time::sleep(Duration::from_secs(200)).await;
+        assert_eq!(peer.receive().await, id);
+    }
+}
+
+#[tokio::test]
+async fn a_frame_with_memory_does_not_wait_for_answers_to_be_read() {
+    let mut peer = connect(settings());
+    for id in 1..=2 {
+        peer.send(id, LARGE).await;
+    }
+    peer.send(3, LARGE_LATER).await;
+    let large = request(4, NOW, 200_000);
+    peer.io.write_all(&large[..100_000]).await.unwrap();
+    peer.started(3).await;
+    peer.settle().await;
+    // From here on more is unread than is allowed, and the memory is reserved.
+    peer.script.open(3);
+    peer.settle().await;
+    peer.io.write_all(&large[100_000..]).await.unwrap();
+    peer.started(4).await;
+    let memory = peer.memory.of(200_000).clone();
+    assert!(memory.try_reserve(4 * 1024 * 1024 / 8 * 7).is_some(), "answered, so that its memory is free");
 }
 
 #[tokio::test]
