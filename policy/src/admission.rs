@@ -2,20 +2,14 @@
 //! so do all answers that wait for their clients.
 //!
 //! The connection reserves the size of a frame before it reads the bulk of it, and stops reading while there is no room:
-//! the pressure goes back through TCP and nothing is dropped. The reservation travels with the [`Call`], and the layer
-//! keeps it until the answer is there.
+//! the pressure goes back through TCP and nothing is dropped. The reservation travels with the [`Call`](crate::Call): it
+//! is given back with what is left of the call when the answer is there, or earlier by a handler that begins to wait.
 
 use std::future::Future;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::task::{Context, Poll, ready};
 
-use pin_project_lite::pin_project;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tower::{Layer, Service};
-
-use crate::Call;
 
 /// The budget. Clones share it.
 #[derive(Clone, Debug)]
@@ -117,60 +111,6 @@ impl Reservation {
     /// Gives back what is beyond `bytes`.
     pub fn shrink_to(&mut self, bytes: usize) {
         drop(self.permit.split(self.bytes().saturating_sub(bytes)));
-    }
-}
-
-/// Keeps the reservation of each call until its answer is there.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct AdmissionLayer;
-
-/// The service that [`AdmissionLayer`] makes.
-#[derive(Clone, Debug)]
-pub struct AdmissionService<S> {
-    inner: S,
-}
-
-pin_project! {
-    /// The future of [`AdmissionService`].
-    #[derive(Debug)]
-    pub struct AdmissionFuture<F> {
-        #[pin]
-        inner: F,
-        reservation: Option<Reservation>,
-    }
-}
-
-impl<S> Layer<S> for AdmissionLayer {
-    type Service = AdmissionService<S>;
-
-    fn layer(&self, inner: S) -> Self::Service {
-        AdmissionService { inner }
-    }
-}
-
-impl<S: Service<Call>> Service<Call> for AdmissionService<S> {
-    type Response = S::Response;
-    type Error = S::Error;
-    type Future = AdmissionFuture<S::Future>;
-
-    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
-        self.inner.poll_ready(cx)
-    }
-
-    fn call(&mut self, mut call: Call) -> Self::Future {
-        let reservation = call.reservation.take();
-        AdmissionFuture { inner: self.inner.call(call), reservation }
-    }
-}
-
-impl<F: Future> Future for AdmissionFuture<F> {
-    type Output = F::Output;
-
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let this = self.project();
-        let output = ready!(this.inner.poll(cx));
-        *this.reservation = None;
-        Poll::Ready(output)
     }
 }
 

@@ -22,7 +22,8 @@ pub struct Call {
     pub received_at: Duration,
     /// The place of this request in the order of its connection.
     pub turn: Turn,
-    /// The memory that admission counted for the frame.
+    /// The memory that admission counted for the frame, until this is dropped. A handler that keeps the call, or what is
+    /// left of it, until it has answered need not look at it; one that waits for others gives it back with the frame.
     pub reservation: Option<Reservation>,
 }
 

@@ -14,7 +14,7 @@ mod metrics;
 mod reply;
 mod trace;
 
-pub use admission::{Admission, AdmissionFuture, AdmissionLayer, AdmissionService, Reservation};
+pub use admission::{Admission, Reservation};
 pub use call::{Call, Turn};
 pub use connection::{ClientSoftware, Connection, Listener};
 pub use connections::{

@@ -1,13 +1,13 @@
 //! The whole stack that a request passes, from the connection to its handler, on one screen.
 //!
 //! A request enters at the top and its answer leaves there. Limits on connections act before, in `listener`; the memory
-//! of a frame is reserved before it is read, in `connection/reader`.
+//! of a frame is reserved before it is read, in `connection/reader`, and given back by the handler.
 
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
-use chronik_policy::{AdmissionLayer, Call, DeadlineLayer, MetricsLayer, Reply, RequestMetrics, TraceLayer};
+use chronik_policy::{Call, DeadlineLayer, MetricsLayer, Reply, RequestMetrics, TraceLayer};
 use chronik_types::Clock;
 use tower::{Service, ServiceBuilder};
 
@@ -30,8 +30,6 @@ pub(crate) fn stack(
         .layer(TraceLayer::new(Arc::clone(&parts.clock)))
         // Counts what clients see, hence above everything that can refuse or delay.
         .layer(MetricsLayer::new(parts.metrics, parts.clock))
-        // Gives the memory of the request back with the answer, also when the deadline is missed.
-        .layer(AdmissionLayer)
         // Directly above the handlers: only their time counts.
         .layer(DeadlineLayer::new(parts.request_timeout))
         // Decodes, runs the handler of the API, encodes.

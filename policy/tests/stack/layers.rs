@@ -1,21 +1,19 @@
 //! What the layers do with a call, beyond passing it on.
 
 use std::convert::Infallible;
-use std::future::{pending, poll_fn};
+use std::future::pending;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::Poll;
 use std::time::Duration;
 
 use chronik_policy::{
-    Admission, AdmissionLayer, Answer, Call, CloseReason, DeadlineLayer, MetricsLayer, Reply, RequestMetrics,
-    TraceLayer,
+    Answer, Call, CloseReason, DeadlineLayer, MetricsLayer, Reply, RequestMetrics, TraceLayer,
 };
 use chronik_types::{ErrorCode, ManualClock, TimestampMs};
 use chronik_wire::response::encode_response;
 use kafka_protocol::messages::ApiVersionsResponse;
 use prometheus_client::registry::Registry;
-use tower::{Layer, Service, ServiceExt, service_fn};
+use tower::{Layer, ServiceExt, service_fn};
 
 use crate::support::call;
 
@@ -43,28 +41,6 @@ async fn a_produce_may_wait_for_storage() {
     });
     let reply = DeadlineLayer::new(Duration::from_secs(30)).layer(slow).oneshot(call(PRODUCE, 7, "c")).await;
     assert!(matches!(reply, Ok(Reply::Nothing)));
-}
-
-#[tokio::test]
-async fn memory_is_given_back_with_the_answer_and_not_before() {
-    let admission = Admission::new(1_000);
-    let (open, gate) = tokio::sync::oneshot::channel::<()>();
-    let mut gate = Some(gate);
-    let waiting = service_fn(move |_call: Call| {
-        let gate = gate.take();
-        async move {
-            let _opened = gate.unwrap().await;
-            Ok::<_, Infallible>(Reply::Nothing)
-        }
-    });
-    let mut counted = call(METADATA, 1, "c");
-    counted.reservation = admission.try_reserve(600);
-    let mut future = Box::pin(AdmissionLayer.layer(waiting).call(counted));
-    assert!(poll_fn(|cx| Poll::Ready(future.as_mut().poll(cx).is_pending())).await);
-    assert_eq!(admission.available(), 400);
-    open.send(()).unwrap();
-    future.as_mut().await.unwrap();
-    assert_eq!(admission.available(), 1_000);
 }
 
 #[tokio::test]

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use chronik_policy::{AdmissionLayer, Call, DeadlineLayer, Reply, TraceLayer};
+use chronik_policy::{Call, DeadlineLayer, Reply, TraceLayer};
 use chronik_types::SystemClock;
 use tower::{Layer, Service, ServiceBuilder, service_fn};
 
@@ -59,7 +59,6 @@ async fn the_layer_of_the_readme_works_in_a_stack() {
     let mut stack = ServiceBuilder::new()
         .layer(TraceLayer::new(Arc::new(SystemClock::new())))
         .layer(CountClient { client_id: "ours", seen: Arc::clone(&seen) })
-        .layer(AdmissionLayer)
         .layer(DeadlineLayer::new(Duration::from_secs(30)))
         .service(service_fn(|_call: Call| async { Ok::<_, Infallible>(Reply::Nothing) }));
     for client_id in ["ours", "theirs", "ours"] {

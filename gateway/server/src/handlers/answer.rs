@@ -3,7 +3,7 @@
 use std::future::Future;
 use std::sync::Arc;
 
-use chronik_policy::{Answer, Call, CloseReason, Connection, Reply};
+use chronik_policy::{Answer, Call, CloseReason, Connection, Reply, Reservation};
 use chronik_types::ErrorCode;
 use chronik_wire::header::RequestHeader;
 use chronik_wire::request::decode_request;
@@ -23,6 +23,8 @@ pub(crate) struct Request<M> {
     pub(crate) client_id: Option<StrBytes>,
     /// The connection that it came in on.
     pub(crate) connection: Arc<Connection>,
+    /// The memory that is counted for the request, until this is dropped.
+    pub(crate) reservation: Option<Reservation>,
 }
 
 /// A response that is not yet encoded.
@@ -59,13 +61,15 @@ where
     F: Future<Output = Response<A>> + Send + 'static,
 {
     Box::pin(async move {
-        let Call { connection, header, mut body, turn, .. } = call;
+        let Call { connection, mut header, mut body, turn, reservation, .. } = call;
         let message = match decode_request::<Q>(header.api_version, &mut body) {
             Ok(message) => message,
             Err(malformed) => return Reply::Close(malformed.into()),
         };
-        let client_id = header.client_id.clone();
-        let request = Request { message, version: header.api_version, client_id, connection };
+        // From here on the request alone holds on to the frame: who drops it gives all of the memory back.
+        drop(body);
+        let client_id = header.client_id.take();
+        let request = Request { message, version: header.api_version, client_id, connection, reservation };
         let response = handle(context, request).await;
         drop(turn);
         encode(&header, &response)

@@ -29,7 +29,7 @@ pub(super) async fn handle(
     let closing = request.connection.closing.clone();
     let synced = tokio::select! {
         biased;
-        synced = context.broker.sync_group(asked(&request.message)) => synced,
+        synced = context.broker.sync_group(asked(request)) => synced,
         () = closing.cancelled() => return refused(ErrorCode::NotCoordinator),
     };
     match synced {
@@ -50,7 +50,10 @@ fn refused(error: ErrorCode) -> Response<SyncGroupResponse> {
     Response { message: SyncGroupResponse::default().with_error_code(error.code()), error }
 }
 
-fn asked(asked: &SyncGroupRequest) -> SyncRequest {
+/// What the group is asked. The request ends here, and its memory is given back before the wait: what the group keeps is
+/// counted there.
+fn asked(request: Request<SyncGroupRequest>) -> SyncRequest {
+    let asked = &request.message;
     let assignments = asked.assignments.iter();
     SyncRequest {
         group_id: group_id(&asked.group_id),

@@ -32,6 +32,7 @@ async fn context(clock: &Arc<dyn Clock>) -> Arc<Context> {
         fetch_sessions: SessionCache::new(10, Arc::clone(clock), Entropy::seeded(1), &mut registry),
         metadata_of_all: MetadataOfAll::default(),
         answer_memory: Admission::new(1 << 20),
+        waiting_memory: Admission::new(1 << 20),
         connection_metrics: Arc::new(ConnectionMetrics::register(&mut registry)),
     })
 }

@@ -16,3 +16,4 @@ mod stopping;
 mod support;
 mod transactions;
 mod versions;
+mod waiting;

@@ -2,7 +2,8 @@
 //!
 //! The request names partitions, or changes the set that a session remembers (`session`). What there is is read at once
 //! (`read`); when it is less than the client wants, the fetch waits until enough has been appended, its time is up, or
-//! the connection ends, and reads again. Records go from storage to the socket in pieces that are never joined.
+//! the connection ends, and reads again. A fetch that waits gives the memory of its request back, and what it keeps is
+//! counted apart: when there is no room for it, it answers at once. Records go from storage to the socket in pieces that are never joined.
 //!
 //! Partial: there are no followers, so a replica id is refused; preferred replicas and snapshots are never named. Codes: 1, 2, 3, 29, 42, 56, 70, 71, 74, 75, 100, 106.
 
@@ -41,20 +42,23 @@ pub(super) async fn answer(context: Arc<Context>, call: Call) -> Reply {
     if request.is_from_replica {
         return builder.each_refused(&request, ErrorCode::TopicAuthorizationFailed);
     }
-    let subject = match context.fetch_sessions.begin(&context.broker, version, request) {
+    let mut subject = match context.fetch_sessions.begin(&context.broker, version, request) {
         Ok(subject) => subject,
         Err(error) => return builder.refused(error),
     };
     drop(turn);
-    // What the client asked for is small and copied where it lives on; a long wait must not hold its memory.
-    drop(reservation);
+    // It holds on to the frame.
+    drop(header);
+    let kept = subject.kept(reservation.as_ref().map_or(0, Reservation::bytes));
     let poll = Poll {
         broker: &context.broker,
         memory: &context.answer_memory,
+        waiting_memory: &context.waiting_memory,
         interests: &subject.interests,
+        kept,
         limits,
     };
-    let mut round = poll.run(&connection.closing).await;
+    let mut round = poll.run(reservation, &connection.closing).await;
     subject.tell(&mut round.found);
     builder.found(subject.session_id(), limits.isolation, round)
 }

@@ -34,7 +34,11 @@ pub(super) struct Poll<'a> {
     pub(super) broker: &'a Broker,
     /// What all answers with records may take together.
     pub(super) memory: &'a Admission,
+    /// What all fetches that wait may keep together.
+    pub(super) waiting_memory: &'a Admission,
     pub(super) interests: &'a [Interest],
+    /// How much it keeps while it waits.
+    pub(super) kept: usize,
     pub(super) limits: Limits,
 }
 
@@ -68,8 +72,9 @@ pub(super) struct Round<'a> {
 }
 
 impl<'a> Poll<'a> {
-    /// Reads; waits while there is too little, until the time is up or the connection is about to end.
-    pub(super) async fn run(self, closing: &CancellationToken) -> Round<'a> {
+    /// Reads; waits while there is too little, until the time is up or the connection is about to end. `request` is the
+    /// memory of the request, which is not held through the wait.
+    pub(super) async fn run(self, request: Option<Reservation>, closing: &CancellationToken) -> Round<'a> {
         // A reader that is caught up, as most are most of the time, has nothing to read before it waits.
         if self.has_something_to_read() || self.limits.max_wait.is_zero() {
             let round = self.read_all().await;
@@ -77,6 +82,10 @@ impl<'a> Poll<'a> {
                 return round;
             }
         }
+        let Some(_kept) = self.waiting_memory.try_reserve(self.kept) else {
+            return self.read_all().await;
+        };
+        drop(request);
         let timer = tokio::time::sleep(self.limits.max_wait);
         tokio::pin!(timer);
         // The watch comes before the reading, so that nothing appended in between is missed.

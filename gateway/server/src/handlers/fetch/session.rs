@@ -61,7 +61,36 @@ pub(super) struct Membership {
     pub(super) incremental: bool,
 }
 
+/// What a partition costs while a fetch waits for it: its entry here, and the fetch's among those that watch it.
+const KEPT_OF_PARTITION: usize = size_of::<Interest>() + 64;
+/// A request up to this size lies in memory of its own, which is as large: the connection has copied it.
+const SMALL_REQUEST: usize = 4 * 1024;
+
 impl Subject {
+    /// How much memory it keeps while the fetch waits, of a request that is counted as `request` bytes. From now on the names
+    /// of topics do not hold on to a large one.
+    pub(super) fn kept(&mut self, request: usize) -> usize {
+        let partitions = self.interests.len() * KEPT_OF_PARTITION;
+        if request <= SMALL_REQUEST {
+            return partitions + request;
+        }
+        let mut names = 0;
+        let mut topic: Option<TopicRef> = None;
+        for interest in &mut self.interests {
+            // One copy of the name for all partitions of a topic.
+            let detached = match topic.take() {
+                Some(same) if same == interest.topic => same,
+                _ => {
+                    names += interest.topic.name.len();
+                    interest.topic.detached()
+                }
+            };
+            interest.topic = detached.clone();
+            topic = Some(detached);
+        }
+        partitions + names
+    }
+
     /// The id that the response carries; 0 for no session.
     pub(super) fn session_id(&self) -> i32 {
         self.session.as_ref().map_or(0, |membership| membership.id)
