@@ -28,9 +28,9 @@ pub(crate) enum Ended {
     /// A frame began and did not end.
     #[error("a frame did not arrive whole in {0:?}")]
     FrameTimeout(Duration),
-    /// A frame stood still while others waited for the memory that was reserved for it.
-    #[error("a frame stood still for {0:?} while memory was short")]
-    Stalled(Duration),
+    /// A frame stood still, or came too slowly, while others waited for the memory that was reserved for it.
+    #[error("a frame arrived at less than 1 MiB/s while others waited for its memory")]
+    Stalled,
     /// The length of a frame is not possible.
     #[error(transparent)]
     Frame(FrameError),
@@ -51,7 +51,7 @@ impl Ended {
     pub(super) const fn leaves_a_reader(&self) -> bool {
         match self {
             Self::ByGateway | Self::Frame(_) | Self::Refused { .. } => true,
-            Self::ByClient | Self::Io(_) | Self::Idle(_) | Self::FrameTimeout(_) | Self::Stalled(_) => false,
+            Self::ByClient | Self::Io(_) | Self::Idle(_) | Self::FrameTimeout(_) | Self::Stalled => false,
         }
     }
 
@@ -63,7 +63,7 @@ impl Ended {
             Self::Io(_) => "io",
             Self::Idle(_) => "idle",
             Self::FrameTimeout(_) => "frame_timeout",
-            Self::Stalled(_) => "frame_stalled",
+            Self::Stalled => "frame_stalled",
             Self::Frame(_) => "frame_length",
             Self::Refused { reason, .. } => reason.name(),
         }
@@ -99,7 +99,7 @@ impl ClosingLog {
             Ended::ByClient | Ended::ByGateway | Ended::Io(_) | Ended::Idle(_) => {
                 tracing::debug!(%peer, listener, reason = %ended, "connection ended");
             }
-            Ended::FrameTimeout(_) | Ended::Stalled(_) | Ended::Frame(_) => {
+            Ended::FrameTimeout(_) | Ended::Stalled | Ended::Frame(_) => {
                 if self.admits_line() {
                     tracing::warn!(%peer, listener, reason = %ended, "closing the connection");
                 }

@@ -371,7 +371,41 @@ async fn a_frame_that_stands_still_gives_way_to_those_who_wait() {
     tokio::time::sleep(Duration::from_secs(30)).await;
     assert!(!stalled.task.is_finished(), "nobody waits for the memory that it holds");
     let _waited = large.reserve(usize::MAX).await;
-    assert!(matches!(stalled.task.await.unwrap(), Ended::Stalled(_)));
+    assert!(matches!(stalled.task.await.unwrap(), Ended::Stalled));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_frame_that_trickles_gives_way_to_those_who_wait() {
+    let mut slow = connect(settings());
+    slow.io.write_all(&request(1, NOW, 500_000)[..100_000]).await.unwrap();
+    slow.settle().await;
+    let large = slow.memory.of(500_000).clone();
+    let waiting = tokio::spawn(async move { large.reserve(usize::MAX).await });
+    // Far from 60 seconds.
+    for _ in 0..3 {
+        let _closed = slow.io.write_all(&[0]).await;
+        tokio::time::sleep(Duration::from_secs(4)).await;
+    }
+    assert!(waiting.is_finished());
+    assert!(matches!(slow.task.await.unwrap(), Ended::Stalled));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_frame_that_keeps_the_pace_arrives_though_others_wait() {
+    let mut peer = connect(ConnectionSettings { max_frame: 4 * 1024 * 1024, ..settings() });
+    let large = peer.memory.of(3_000_000).clone();
+    let frame = request(1, NOW, 3_000_000);
+    let (begin, rest) = frame.split_at(100_000);
+    peer.io.write_all(begin).await.unwrap();
+    peer.settle().await;
+    let waiting = tokio::spawn(async move { large.reserve(usize::MAX).await });
+    // Seven seconds; eight are allowed.
+    for piece in rest.chunks(400_000) {
+        tokio::time::sleep(Duration::from_millis(875)).await;
+        peer.io.write_all(piece).await.unwrap();
+    }
+    assert_eq!(peer.receive().await, 1);
+    let _all = waiting.await.unwrap();
 }
 
 #[tokio::test]

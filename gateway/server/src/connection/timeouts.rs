@@ -1,4 +1,5 @@
-//! When a connection is given up: nothing happened for too long, or a frame that has begun does not come to its end.
+//! When a connection is given up: nothing happened for too long, or a frame that has begun does not come to its end, or
+//! comes too slowly while others wait for the memory that is reserved for it.
 //!
 //! One timer per connection, which is not touched per request: when it fires, it looks at what has happened since.
 
@@ -11,8 +12,12 @@ use tokio::time::{Instant, Sleep};
 
 use super::Ended;
 
-/// How long a frame may stand still while others wait for the memory that it holds.
-const STALL: Duration = Duration::from_secs(5);
+/// How long a frame may hold memory for which others wait, beside the time that its size takes at [`PACE`].
+const GRACE: Duration = Duration::from_secs(5);
+/// Bytes that have to arrive in a millisecond: 1 MiB in a second.
+const PACE: u128 = 1024 * 1024 / 1000;
+/// How often the pace is looked at after the grace.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
 /// The timer of a connection and what it watches. Times are of the monotonic clock of the server.
 pub(super) struct Timeouts {
@@ -38,8 +43,8 @@ pub(super) struct Owed {
 
 struct Arriving {
     since: Duration,
-    /// When the last bytes came.
-    moved: Duration,
+    /// When memory was reserved for it, and how much had been received by then.
+    reserved: Option<(Duration, u64)>,
     owed: Owed,
 }
 
@@ -88,16 +93,13 @@ impl Timeouts {
             self.arriving = None;
             return;
         };
-        let before = self.arriving.as_ref().map(|arriving| arriving.owed);
-        if before.is_some_and(|before| before.received == owed.received) {
-            self.arriving.iter_mut().for_each(|arriving| arriving.owed = owed);
-            return;
-        }
-        let now = clock.monotonic();
-        let since = self.arriving.as_ref().map_or(now, |arriving| arriving.since);
-        self.arriving = Some(Arriving { since, moved: now, owed });
-        if owed.holds_memory && !before.is_some_and(|before| before.holds_memory) {
+        let arriving =
+            self.arriving.get_or_insert_with(|| Arriving { since: clock.monotonic(), reserved: None, owed });
+        arriving.owed = owed;
+        if owed.holds_memory && arriving.reserved.is_none() {
             // From now on somebody may come to wait for it.
+            let now = clock.monotonic();
+            arriving.reserved = Some((now, owed.received));
             self.rearm(now);
         }
     }
@@ -108,8 +110,8 @@ impl Timeouts {
             if has_passed(arriving.since, self.frame) {
                 return Some(Ended::FrameTimeout(self.frame));
             }
-            if arriving.owed.keeps_others_waiting && has_passed(arriving.moved, STALL) {
-                return Some(Ended::Stalled(STALL));
+            if arriving.owed.keeps_others_waiting && arriving.is_too_slow(now) {
+                return Some(Ended::Stalled);
             }
         }
         has_passed(self.last_progress, self.idle).then_some(Ended::Idle(self.idle))
@@ -121,13 +123,22 @@ impl Timeouts {
         match &self.arriving {
             Some(arriving) => {
                 wait = wait.min(left(arriving.since, self.frame));
-                if arriving.owed.holds_memory {
-                    wait = wait.min(STALL);
+                if let Some((since, _)) = arriving.reserved {
+                    wait = wait.min(left(since, GRACE).max(LOOK_AGAIN));
                 }
             }
             // One may begin to arrive at any time.
             None => wait = wait.min(self.frame),
         }
         self.timer.as_mut().reset(Instant::now() + wait.max(Duration::from_millis(1)));
+    }
+}
+
+impl Arriving {
+    /// Whether less has come since memory was reserved than has to come after the grace.
+    fn is_too_slow(&self, now: Duration) -> bool {
+        let Some((since, received)) = self.reserved else { return false };
+        let demanded = now.saturating_sub(since).checked_sub(GRACE).map(|over| over.as_millis() * PACE);
+        demanded.is_some_and(|demanded| u128::from(self.owed.received.saturating_sub(received)) <= demanded)
     }
 }
