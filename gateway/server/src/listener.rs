@@ -3,10 +3,12 @@
 #[cfg(test)]
 mod tests;
 
+use std::future::poll_fn;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::Poll;
 use std::time::Duration;
 
 use chronik_policy::{
@@ -59,15 +61,36 @@ where
 
     async fn accept_all(&self) {
         loop {
-            let place = self.shared.limits.place().await;
-            match self.socket.accept().await {
-                Ok((stream, peer)) => self.admit(stream, peer, place),
+            match self.accept().await {
+                Ok((stream, peer, place)) => {
+                    place.turn().await;
+                    self.admit(stream, peer, place);
+                }
                 // The client is gone again; the next one may be there.
                 Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
                 Err(error) => {
                     self.shared.log.accept_failed(&self.listener.name, &error);
                     tokio::time::sleep(ACCEPT_RETRY).await;
                 }
+            }
+        }
+    }
+
+    /// Waits for somebody and for a place. A place is kept while it is looked who is there, and not while nobody is: the
+    /// others can give it out meanwhile.
+    async fn accept(&self) -> io::Result<(TcpStream, SocketAddr, Place)> {
+        let limits = &self.shared.limits;
+        loop {
+            let mut first = Some(limits.place().await);
+            let accepted = poll_fn(|cx| {
+                let Some(place) = first.take().or_else(|| limits.try_place()) else {
+                    return Poll::Ready(None);
+                };
+                self.socket.poll_accept(cx).map_ok(|(stream, peer)| (stream, peer, place)).map(Some)
+            });
+            // Somebody may be there, and the last place has been given out elsewhere.
+            if let Some(accepted) = accepted.await {
+                return accepted;
             }
         }
     }

@@ -95,21 +95,30 @@ impl ConnectionLimits {
         Self { shared: Arc::new(shared) }
     }
 
-    /// Waits until there is room for one more connection, and until the rate allows it.
+    /// Waits until there is room for one more connection. A place that an acceptor keeps while it waits for somebody to come
+    /// is lost to those who come to another one.
     ///
     /// Cancel safe: a place that was not handed out counts for nobody.
     pub async fn place(&self) -> Place {
-        let place = loop {
-            match self.shared.try_place() {
-                Some(place) => break place,
+        loop {
+            match self.try_place() {
+                Some(place) => return place,
                 // Whichever comes first; a limit that was raised wakes nobody.
                 None => drop(tokio::time::timeout(LOOK_AGAIN, self.shared.freed.notified()).await),
             }
-        };
-        if let Some(rate) = (self.shared.in_force)().creations_per_second {
-            self.shared.rate.turn(rate).await;
         }
-        place
+    }
+
+    /// A place, if there is room for one more connection now.
+    #[must_use]
+    pub fn try_place(&self) -> Option<Place> {
+        let total = (self.shared.in_force)().total;
+        let mut taken = self.shared.taken.lock();
+        if taken.places >= total {
+            return None;
+        }
+        taken.places += 1;
+        Some(Place { shared: Arc::clone(&self.shared) })
     }
 
     /// Connections at this moment.
@@ -119,19 +128,16 @@ impl ConnectionLimits {
     }
 }
 
-impl Shared {
-    fn try_place(self: &Arc<Self>) -> Option<Place> {
-        let total = (self.in_force)().total;
-        let mut taken = self.taken.lock();
-        if taken.places >= total {
-            return None;
-        }
-        taken.places += 1;
-        Some(Place { shared: Arc::clone(self) })
-    }
-}
-
 impl Place {
+    /// Waits until the rate allows one more connection.
+    ///
+    /// Not cancel safe: a turn that was begun counts.
+    pub async fn turn(&self) {
+        if let Some(rate) = (self.shared.in_force)().creations_per_second {
+            self.shared.rate.turn(rate).await;
+        }
+    }
+
     /// Takes the place for a connection from `address`.
     ///
     /// # Errors

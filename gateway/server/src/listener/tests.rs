@@ -80,8 +80,8 @@ async fn the_task_of_a_connection_is_small() {
     let address = socket.local_addr().unwrap();
     let acceptor = Acceptor { socket, listener: listener(), stack, shared: Arc::new(shared) };
     let _client = TcpStream::connect(address).await.unwrap();
-    let (stream, peer) = acceptor.socket.accept().await.unwrap();
-    let permit = acceptor.shared.limits.place().await.take(peer.ip()).unwrap();
+    let (stream, peer, place) = acceptor.accept().await.unwrap();
+    let permit = place.take(peer.ip()).unwrap();
     let bytes = size_of_val(&acceptor.serve(stream, peer, permit));
     println!("the task of a connection: {bytes} bytes");
     assert!(bytes <= MOST_BYTES_OF_A_TASK, "{bytes} bytes");

@@ -46,6 +46,28 @@ async fn beyond_the_total_a_connection_waits_for_a_place() {
 }
 
 #[tokio::test]
+async fn every_listener_can_give_out_the_last_place() {
+    let gateway = Gateway::start_with(|settings| {
+        let second = Listener { name: "SECOND".to_owned(), ..Listener::plaintext("127.0.0.1", 0) };
+        settings.kafka.listeners.push(second);
+        settings.limits.max_connections = 1;
+    })
+    .await;
+    let asked = ApiVersionsRequest::default();
+    let addresses = gateway.server.local_addresses();
+    // One after the other, and each while the one before waits.
+    let mut connected = Client::connect(addresses[1]).await;
+    connected.call(0, &asked).await;
+    for address in [addresses[0], addresses[1], addresses[1], addresses[0]] {
+        let mut next = Client::connect(address).await;
+        next.send(0, &asked).await;
+        connected.call(0, &asked).await;
+        drop(std::mem::replace(&mut connected, next));
+        connected.receive::<ApiVersionsRequest>(0).await;
+    }
+}
+
+#[tokio::test]
 async fn a_hundred_pipelined_requests_are_answered_in_their_order() {
     let gateway = Gateway::start().await;
     gateway.topic("t", 1).await;
