@@ -1,7 +1,7 @@
 //! Facts about a connection that layers and handlers may ask for.
 
 use std::net::SocketAddr;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 
@@ -16,7 +16,6 @@ pub struct Connection {
     pub listener: Arc<Listener>,
     /// Fires when the connection or the gateway is about to end: who waits for news answers with what there is.
     pub closing: CancellationToken,
-    client_software: OnceLock<ClientSoftware>,
 }
 
 /// A listener as its clients see it.
@@ -30,30 +29,10 @@ pub struct Listener {
     pub advertised_port: u16,
 }
 
-/// What a client says about itself in ApiVersions (KIP-511).
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ClientSoftware {
-    /// Such as `apache-kafka-java`.
-    pub name: String,
-    /// Such as `4.1.0`.
-    pub version: String,
-}
-
 impl Connection {
-    /// A connection whose client has not said yet what it is.
+    /// The facts about a connection that was accepted.
     #[must_use]
     pub fn new(id: u64, peer: SocketAddr, listener: Arc<Listener>, closing: CancellationToken) -> Self {
-        Self { id, peer, listener, closing, client_software: OnceLock::new() }
-    }
-
-    /// The client's software, once it has told.
-    #[must_use]
-    pub fn client_software(&self) -> Option<&ClientSoftware> {
-        self.client_software.get()
-    }
-
-    /// Notes the client's software; `false` when it was known before, and then the first word stands.
-    pub fn name_client_software(&self, software: ClientSoftware) -> bool {
-        self.client_software.set(software).is_ok()
+        Self { id, peer, listener, closing }
     }
 }

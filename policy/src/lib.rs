@@ -16,7 +16,7 @@ mod trace;
 
 pub use admission::{Admission, Reservation};
 pub use call::{Call, Turn};
-pub use connection::{ClientSoftware, Connection, Listener};
+pub use connection::{Connection, Listener};
 pub use connections::{
     ConnectionLimitSettings, ConnectionLimits, ConnectionPermit, InForce, Place, TooManyFromAddress,
 };

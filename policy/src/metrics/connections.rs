@@ -1,4 +1,4 @@
-//! Counters of connections: how many there are, who was refused, why they were closed, and which software they run.
+//! Counters of connections: how many there are, who was refused, why they ended, and which software they run.
 
 use std::collections::HashSet;
 
@@ -8,8 +8,6 @@ use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
-
-use crate::ClientSoftware;
 
 /// The metrics of all connections of a server.
 #[derive(Debug)]
@@ -46,6 +44,8 @@ pub struct OpenConnection {
 
 /// Names of client software that are told apart; clients choose them, so all further ones are `other`.
 const SOFTWARE_LIMIT: usize = 100;
+/// Names and versions that are longer are `other` too.
+const NAME_LIMIT: usize = 255;
 
 impl ConnectionMetrics {
     /// Registers the metrics.
@@ -72,7 +72,7 @@ impl ConnectionMetrics {
         );
         registry.register(
             "chronik_kafka_connections_closed",
-            "Connections that the gateway closed, by reason",
+            "Connections that have ended, by reason; client: the client closed it",
             metrics.closed.clone(),
         );
         registry.register(
@@ -98,24 +98,27 @@ impl ConnectionMetrics {
         self.refused.get_or_create(&ListenerLabels { listener: listener.to_owned() }).inc();
     }
 
-    /// Counts a connection that the gateway closed.
+    /// Counts a connection that has ended, whoever closed it.
     pub fn closed(&self, reason: &'static str) {
         self.closed.get_or_create(&ReasonLabels { reason }).inc();
     }
 
-    /// Counts a connection whose client told its software.
-    pub fn software(&self, software: &ClientSoftware) {
-        let mut labels =
-            SoftwareLabels { software: software.name.clone(), version: software.version.clone() };
-        {
+    /// Counts a connection whose client told its software (KIP-511): such as `apache-kafka-java` in version `4.1.0`.
+    pub fn software(&self, name: &str, version: &str) {
+        let labels = SoftwareLabels { software: name.to_owned(), version: version.to_owned() };
+        let is_known = name.len().max(version.len()) <= NAME_LIMIT && {
             let mut known = self.known_software.lock();
             if known.len() < SOFTWARE_LIMIT {
                 known.insert(labels.clone());
-            } else if !known.contains(&labels) {
-                labels = SoftwareLabels { software: "other".to_owned(), version: "other".to_owned() };
             }
+            known.contains(&labels)
+        };
+        if is_known {
+            self.software.get_or_create(&labels).inc();
+        } else {
+            let other = || "other".to_owned();
+            self.software.get_or_create(&SoftwareLabels { software: other(), version: other() }).inc();
         }
-        self.software.get_or_create(&labels).inc();
     }
 }
 
@@ -136,12 +139,25 @@ mod tests {
         let mut registry = Registry::default();
         let metrics = ConnectionMetrics::register(&mut registry);
         for version in 0..1_000 {
-            metrics.software(&ClientSoftware { name: "invented".to_owned(), version: version.to_string() });
+            metrics.software("invented", &version.to_string());
         }
         let mut text = String::new();
         encode(&mut text, &registry).unwrap();
         assert_eq!(text.matches("chronik_kafka_client_software_total{").count(), SOFTWARE_LIMIT + 1);
         assert!(text.contains(r#"software="other",version="other"} 900"#), "{text}");
+    }
+
+    #[test]
+    fn names_that_are_very_long_are_not_shown() {
+        let mut registry = Registry::default();
+        let metrics = ConnectionMetrics::register(&mut registry);
+        metrics.software(&"n".repeat(255), "1");
+        metrics.software(&"n".repeat(256), "1");
+        metrics.software("short", &"1".repeat(30_000));
+        let mut text = String::new();
+        encode(&mut text, &registry).unwrap();
+        assert!(text.contains(&format!(r#"software="{}",version="1"}} 1"#, "n".repeat(255))), "{text}");
+        assert!(text.contains(r#"software="other",version="other"} 2"#), "{text}");
     }
 
     #[test]

@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use chronik_policy::{Answer, Call, ClientSoftware, CloseReason, Reply};
+use chronik_policy::{Answer, Call, CloseReason, Reply};
 use chronik_types::ErrorCode;
 use chronik_wire::api;
 use chronik_wire::request::decode_request;
@@ -20,7 +20,7 @@ use super::answer::{Response, encode};
 
 /// Answers a call. Takes the whole of it, because a version that is not known cannot be decoded.
 pub(super) async fn answer(context: Arc<Context>, call: Call) -> Reply {
-    let Call { connection, header, mut body, .. } = call;
+    let Call { header, mut body, .. } = call;
     if !header.is_supported() {
         return match encode_response(0, 0, header.correlation_id, &unsupported()) {
             Ok(segments) => Reply::Answer(Answer::new(segments, ErrorCode::UnsupportedVersion)),
@@ -36,10 +36,7 @@ pub(super) async fn answer(context: Arc<Context>, call: Call) -> Reply {
         if !is_software_name(name) || !is_software_name(version) {
             return encode(&header, &invalid());
         }
-        // Copied, because the strings of the request would keep its frame in memory.
-        let software = ClientSoftware { name: name.to_string(), version: version.to_string() };
-        context.connection_metrics.software(&software);
-        connection.name_client_software(software);
+        context.connection_metrics.software(name, version);
     }
     encode(&header, &Response::ok(supported(header.api_version)))
 }
