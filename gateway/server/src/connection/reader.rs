@@ -3,7 +3,8 @@
 //!
 //! The length is a claim of the client, so memory grows with what has really arrived, unless the connection has sent
 //! frames of that size before. Memory is reserved from [`RequestMemory`] before the bulk of a large frame is read; while
-//! there is none, nothing is read. The buffer is given back whenever the connection has nothing half-read.
+//! there is none, nothing is read. The buffer is given back whenever the connection has nothing half-read. Where frames are
+//! large, it is filled before the first length is known, if there is memory for that too.
 
 use std::future::Future;
 use std::io;
@@ -21,7 +22,7 @@ use tokio_util::io::poll_read_buf;
 use super::memory::{RequestMemory, SMALL_FRAME};
 use super::timeouts::Owed;
 
-/// The most that one read asks for when no frame has told its length yet.
+/// The most that one read asks for when no frame has told its length yet, if memory is reserved for it.
 const LARGEST_CHUNK: usize = 1024 * 1024 + SMALL_FRAME;
 /// Frames up to this size are copied out of the buffer, which is used again; larger ones take their part of it along.
 const COPIED: usize = 4 * 1024;
@@ -39,6 +40,8 @@ pub(super) struct FrameReader {
     memory: RequestMemory,
     waiting: Option<Pin<Box<dyn Future<Output = Reservation> + Send>>>,
     reserved: Option<Reservation>,
+    /// The memory of a buffer that is larger than [`SMALL_FRAME`] and was not made for one frame.
+    ahead: Option<Reservation>,
     /// Bytes that have arrived.
     received: u64,
 }
@@ -76,6 +79,7 @@ impl FrameReader {
             memory,
             waiting: None,
             reserved: None,
+            ahead: None,
             received: 0,
         }
     }
@@ -130,6 +134,7 @@ impl FrameReader {
                 Poll::Pending => {
                     if self.buffer.is_empty() {
                         self.buffer = BytesMut::new();
+                        self.ahead = None;
                     }
                     return Poll::Pending;
                 }
@@ -150,14 +155,16 @@ impl FrameReader {
 
     /// Makes room to read the start of a frame, and says how much to read.
     fn begin(&mut self) -> usize {
-        if self.buffer.capacity() - self.buffer.len() >= SMALL_FRAME || self.buffer.try_reclaim(SMALL_FRAME) {
-            return self.buffer.capacity() - self.buffer.len();
+        let has_room =
+            self.buffer.capacity() - self.buffer.len() >= SMALL_FRAME || self.buffer.try_reclaim(SMALL_FRAME);
+        if !has_room || self.buffer.capacity() > self.ahead.as_ref().map_or(SMALL_FRAME, Reservation::bytes) {
+            // Given back first: it may be all that there is.
+            self.ahead = None;
+            let usual = (self.largest_seen + PREFIX).min(LARGEST_CHUNK);
+            let ahead = if usual > SMALL_FRAME { self.memory.ahead().try_reserve(usual) } else { None };
+            self.relocate(ahead.as_ref().map_or(SMALL_FRAME, Reservation::bytes).max(SMALL_FRAME));
+            self.ahead = ahead;
         }
-        let usual = (self.largest_seen + PREFIX).clamp(SMALL_FRAME, LARGEST_CHUNK);
-        // When memory is short, a new frame gets no more than the little that is not counted.
-        let chunk =
-            if self.memory.of(LARGEST_CHUNK).available() > LARGEST_CHUNK { usual } else { SMALL_FRAME };
-        self.relocate(chunk);
         self.buffer.capacity() - self.buffer.len()
     }
 
@@ -184,8 +191,9 @@ impl FrameReader {
         }
     }
 
-    /// Moves what is there into a buffer of `capacity`.
+    /// Moves what is there into a buffer of `capacity`, which others count.
     fn relocate(&mut self, capacity: usize) {
+        self.ahead = None;
         let mut roomier = BytesMut::with_capacity(capacity.max(self.buffer.len()));
         roomier.extend_from_slice(&self.buffer);
         self.buffer = roomier;

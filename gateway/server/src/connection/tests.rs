@@ -494,6 +494,7 @@ async fn a_client_that_reads_slowly_does_not_owe_what_it_has_sent() {
 #[tokio::test]
 async fn a_frame_with_memory_does_not_wait_for_answers_to_be_read() {
     let mut peer = connect(settings());
+    let free = peer.memory.of(200_000).available();
     for id in 1..=2 {
         peer.send(id, LARGE).await;
     }
@@ -507,8 +508,7 @@ async fn a_frame_with_memory_does_not_wait_for_answers_to_be_read() {
     peer.settle().await;
     peer.io.write_all(&large[100_000..]).await.unwrap();
     peer.started(4).await;
-    let memory = peer.memory.of(200_000).clone();
-    assert!(memory.try_reserve(4 * 1024 * 1024 / 8 * 7).is_some(), "answered, so that its memory is free");
+    assert_eq!(peer.memory.of(200_000).available(), free, "answered, so that its memory is free");
 }
 
 #[tokio::test]
@@ -521,6 +521,39 @@ async fn an_idle_connection_holds_no_buffer() {
     let mut cx = Context::from_waker(std::task::Waker::noop());
     assert!(reader.poll_frame(&mut server, &mut cx).is_pending());
     assert_eq!(reader.capacity(), 0);
+}
+
+/// What a connection has in its buffer that has sent a frame of 100 kB, and then small ones.
+async fn buffered_after_a_large_frame(memory: &RequestMemory) -> usize {
+    let (mut client, mut server) = duplex(1024 * 1024);
+    let mut reader = FrameReader::new(1024 * 1024, memory.clone());
+    client.write_all(&request(1, NOW, 100_000)).await.unwrap();
+    let _large = poll_fn(|cx| reader.poll_frame(&mut server, cx)).await.unwrap();
+    let free = memory.ahead().available();
+    let small: Vec<u8> = (0..100).flat_map(|id| request(id, NOW, 1_000)).collect();
+    client.write_all(&small).await.unwrap();
+    let _small = poll_fn(|cx| reader.poll_frame(&mut server, cx)).await.unwrap();
+    let (buffered, counted) = (reader.capacity(), free - memory.ahead().available());
+    assert!(
+        buffered <= memory::SMALL_FRAME.max(counted),
+        "{buffered} bytes in the buffer, {counted} counted"
+    );
+    for _ in 1..100 {
+        let _small = poll_fn(|cx| reader.poll_frame(&mut server, cx)).await.unwrap();
+    }
+    let mut cx = Context::from_waker(std::task::Waker::noop());
+    assert!(reader.poll_frame(&mut server, &mut cx).is_pending());
+    buffered
+}
+
+#[tokio::test]
+async fn what_is_read_ahead_is_counted() {
+    let memory = RequestMemory::new(4 * 1024 * 1024);
+    let free = memory.ahead().available();
+    assert!(buffered_after_a_large_frame(&memory).await > 90_000, "one read is enough for a large frame");
+    assert_eq!(memory.ahead().available(), free, "an idle connection holds nothing");
+    let _all = memory.ahead().try_reserve(free).unwrap();
+    assert!(buffered_after_a_large_frame(&memory).await <= memory::SMALL_FRAME, "as much as is not counted");
 }
 
 #[tokio::test]
