@@ -8,9 +8,14 @@ use bytes::{BufMut, BytesMut};
 use chronik_backend::{MemoryBackend, MemoryOptions};
 use chronik_broker::{Broker, BrokerOptions};
 use chronik_config::Settings;
-use chronik_policy::{Admission, ConnectionLimitSettings, RequestMetrics, Turn};
+use chronik_policy::{Admission, ConnectionLimitSettings, RequestMetrics, Reservation, Turn};
 use chronik_types::{Entropy, ManualClock, TimestampMs};
+use chronik_wire::batch::{BatchBuilder, NewRecord};
 use chronik_wire::header::parse_request_header;
+use kafka_protocol::messages::create_topics_request::CreatableTopic;
+use kafka_protocol::messages::produce_request::{PartitionProduceData, TopicProduceData};
+use kafka_protocol::messages::{CreateTopicsRequest, ProduceRequest, TopicName};
+use kafka_protocol::protocol::{Encodable, StrBytes};
 use prometheus_client::registry::Registry;
 
 use super::*;
@@ -23,11 +28,14 @@ const MOST_BYTES_OF_A_TASK: usize = 800;
 const MOST_BYTES_OF_A_REQUEST: usize = 2048;
 
 async fn context(clock: &Arc<dyn Clock>) -> Arc<Context> {
+    context_over(clock, MemoryBackend::new(MemoryOptions::default())).await
+}
+
+async fn context_over(clock: &Arc<dyn Clock>, backend: MemoryBackend) -> Arc<Context> {
     let options = BrokerOptions::new(Settings::default(), Arc::clone(clock), Entropy::seeded(1));
-    let backend = Arc::new(MemoryBackend::new(MemoryOptions::default()));
     let mut registry = Registry::default();
     Arc::new(Context {
-        broker: Broker::open(options, backend).await.unwrap(),
+        broker: Broker::open(options, Arc::new(backend)).await.unwrap(),
         settings: Settings::default(),
         fetch_sessions: SessionCache::new(10, Arc::clone(clock), Entropy::seeded(1), &mut registry),
         metadata_of_all: MetadataOfAll::default(),
@@ -87,29 +95,66 @@ async fn the_task_of_a_connection_is_small() {
     assert!(bytes <= MOST_BYTES_OF_A_TASK, "{bytes} bytes");
 }
 
+/// A call in a flexible version.
+fn call(key: i16, version: i16, body: &[u8], reservation: Option<Reservation>) -> Call {
+    let closing = CancellationToken::new();
+    let mut frame = BytesMut::new();
+    frame.put_i16(key);
+    frame.put_i16(version);
+    // A correlation id, no client id, no tags.
+    frame.put_i32(1);
+    frame.put_i16(-1);
+    frame.put_u8(0);
+    frame.put_slice(body);
+    let mut body = frame.freeze();
+    Call {
+        connection: Arc::new(Connection::new(1, ([127, 0, 0, 1], 1).into(), listener(), closing)),
+        header: parse_request_header(&mut body).unwrap(),
+        body,
+        received_at: Duration::ZERO,
+        turn: Turn::take(&Arc::new(AtomicBool::new(false))),
+        reservation,
+    }
+}
+
+#[tokio::test]
+async fn a_request_that_waits_for_storage_is_counted_until_its_answer() {
+    let backend = MemoryBackend::new(MemoryOptions::default());
+    let faults = backend.faults();
+    let context = context_over(&clock(), backend).await;
+    let name = TopicName(StrBytes::from_static_str("t"));
+    let topic =
+        CreatableTopic::default().with_name(name.clone()).with_num_partitions(1).with_replication_factor(1);
+    let create = CreateTopicsRequest::default().with_topics(vec![topic]).with_timeout_ms(10_000);
+    let mut batch = BatchBuilder::new();
+    batch.push(&NewRecord { timestamp: TimestampMs::new(1), value: Some(b"v"), ..NewRecord::default() });
+    let partition = PartitionProduceData::default().with_records(Some(batch.build().unwrap()));
+    let data = TopicProduceData::default().with_name(name).with_partition_data(vec![partition]);
+    let produce = ProduceRequest::default().with_acks(1).with_timeout_ms(10_000).with_topic_data(vec![data]);
+    let (mut creating, mut producing) = (BytesMut::new(), BytesMut::new());
+    create.encode(&mut creating, 7).unwrap();
+    produce.encode(&mut producing, 9).unwrap();
+    for (key, version, body) in [(19, 7, creating), (0, 9, producing)] {
+        let memory = Admission::new(1_000);
+        let call = call(key, version, &body, memory.try_reserve(600));
+        let mut answering = handler_of(key).unwrap()(Arc::clone(&context), call);
+        faults.hold();
+        let waiting = poll_fn(|cx| Poll::Ready(answering.as_mut().poll(cx))).await;
+        assert!(waiting.is_pending(), "{waiting:?}");
+        assert_eq!(memory.available(), 400);
+        faults.release();
+        let reply = answering.await;
+        assert!(matches!(&reply, Reply::Answer(answer) if answer.error.is_none()), "{reply:?}");
+        assert_eq!(memory.available(), 1_000);
+    }
+}
+
 #[tokio::test]
 async fn requests_that_wait_are_small() {
     let context = context(&clock()).await;
-    let closing = CancellationToken::new();
-    let connection = Arc::new(Connection::new(1, ([127, 0, 0, 1], 1).into(), listener(), closing));
     for api in chronik_wire::api::all() {
-        let mut frame = BytesMut::new();
-        frame.put_i16(api.key);
-        frame.put_i16(api.max_version);
-        // A correlation id, no client id, no tags; the body is not looked at before the first poll.
-        frame.put_i32(1);
-        frame.put_i16(-1);
-        frame.put_u8(0);
-        let mut body = frame.freeze();
-        let header = parse_request_header(&mut body).unwrap();
-        let call = Call {
-            connection: Arc::clone(&connection),
-            header,
-            body,
-            received_at: Duration::ZERO,
-            turn: Turn::take(&Arc::new(AtomicBool::new(false))),
-            reservation: None,
-        };
+        // The body is not looked at before the first poll.
+        let call = call(api.key, api.max_version, &[], None);
         let handler = handler_of(api.key).unwrap();
         let bytes = size_of_val(&*handler(Arc::clone(&context), call));
         println!("{}: {bytes} bytes", api.name);
