@@ -13,9 +13,10 @@ pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 /// What an append is for; decides who may use the last of the space.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AppendClass {
-    /// Records. Refused with [`AppendError::Full`] when only the reserve is left.
+    /// Records, and whatever clients go on doing. Refused with [`AppendError::Full`] when only the reserve is left.
     Data,
-    /// Small changes that must stay possible on a full disk, such as deleting a topic.
+    /// Small changes that give space back, such as deleting a topic: they must stay possible on a full disk, and nothing
+    /// else may use up the reserve.
     Control,
 }
 

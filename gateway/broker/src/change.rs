@@ -39,6 +39,39 @@ impl ChangeError {
     }
 }
 
+/// Whether a change may use the last of the space. That is for what gives space back, and for the configs that say when
+/// records go. What clients go on doing, such as commits, would use it up, and then nothing could be given up any more.
+fn class_of(change: &Change) -> AppendClass {
+    match change {
+        Change::DeleteTopic { .. }
+        | Change::AdvanceLogStart(_)
+        | Change::AlterConfigs(_)
+        | Change::ExpireProducers { .. }
+        | Change::RemoveConsumerMembers(_)
+        | Change::DeleteOffsets(_)
+        | Change::DeleteGroup { .. }
+        | Change::ExpireOffsets(_)
+        // Records behind a transaction that does not end cannot be read, and are kept.
+        | Change::EndTxn(_)
+        | Change::ExpireTransactionalIds { .. } => AppendClass::Control,
+        Change::Append(_)
+        | Change::AppendTransactional(_)
+        | Change::CreateTopic(_)
+        | Change::CreatePartitions(_)
+        | Change::AllocateProducerId
+        | Change::NameCluster { .. }
+        | Change::CheckHash(_)
+        | Change::CommitOffsets(_)
+        | Change::ConsumerGroupHeartbeat(_)
+        | Change::JoinConsumerGroup(_)
+        | Change::StoreClassicGroup(_)
+        | Change::InitTransactionalProducer(_)
+        | Change::AddPartitionsToTxn(_)
+        | Change::AddOffsetsToTxn(_)
+        | Change::TxnOffsetCommit(_) => AppendClass::Data,
+    }
+}
+
 impl Broker {
     /// Proposes a change and waits until it was applied. Dropping the future takes nothing back.
     ///
@@ -46,8 +79,9 @@ impl Broker {
     /// When the entry is not, and never will be, in the journal; or when the gateway stops first. What the state refuses
     /// is an outcome.
     pub async fn propose(&self, change: Change) -> Result<Outcome, ChangeError> {
+        let class = class_of(&change);
         let entry = Entry::new(self.core.clock.now(), change);
-        let reply = self.append(&entry, Vec::new(), AppendClass::Control, None)?;
+        let reply = self.append(&entry, Vec::new(), class, None)?;
         Ok(reply.await.map_err(|_| ChangeError::Stopped)??)
     }
 

@@ -17,7 +17,7 @@ use chronik_backend::{Committed, Damage, DataRef, FollowError, Follower, Positio
 use super::build::{Active, Target};
 use super::housekeeping::Zeroing;
 use super::{Log, Phase};
-use crate::disk::{Access, Persist};
+use crate::disk::{Access, Persist, is_full};
 use crate::format::{BlockHeader, Defect, PAGE, mark};
 use crate::identity::Identity;
 use crate::scan::{Before, Block, Question, Scan, Step};
@@ -284,17 +284,23 @@ impl Log {
         }
         let file = self.disk.open(&segment.name(), Access::Log)?;
         let mut target = Target { segment, file, zeroing: Arc::new(Zeroing::new(at)) };
-        if at + 2 * PAGE > target.segment.bytes {
-            let created =
-                self.segments.create(target.segment.end(), self.settings.segment_bytes, self.epoch())?;
-            previous = self.write_mark(&target, at, previous, mark::OPEN | mark::SEAL)?;
-            target = Target::new(created);
-            follower.sealed(Position::new(target.segment.start));
-            (at, has_entries) = (PAGE, false);
-        } else {
+        if at + 2 * PAGE <= target.segment.bytes {
             previous = self.write_mark(&target, at, previous, mark::OPEN)?;
             at += PAGE;
             target.zeroing.reserve(at);
+        } else {
+            let start = target.segment.end();
+            match self.segments.create(start, self.settings.segment_bytes, self.epoch()) {
+                Ok(created) => {
+                    previous = self.write_mark(&target, at, previous, mark::OPEN | mark::SEAL)?;
+                    target = Target::new(created);
+                    follower.sealed(Position::new(target.segment.start));
+                    (at, has_entries) = (PAGE, false);
+                }
+                // Reads go on, and so do writes once there is a segment to go on in: the last page waits for the seal.
+                Err(error) if is_full(&error) => self.clear(&target, at)?,
+                Err(error) => return Err(error),
+            }
         }
         let end = target.segment.start + at;
         let mut builder = self.builder.lock();
@@ -333,6 +339,13 @@ impl Log {
             target.file.sync()?;
         }
         Ok(header.crc)
+    }
+
+    /// Makes sure, where no mark can say so, that what an interrupted write may have left on a page counts for nothing.
+    fn clear(&self, target: &Target, at: u64) -> io::Result<()> {
+        let mut page = self.pool.get(usize::try_from(PAGE).unwrap_or_default());
+        page.as_mut().fill(0);
+        target.file.write(at, page.as_ref(), Persist::Now)
     }
 
     fn damaged(&self, segment: &Segment, end: u64, offset: u64, reason: String) -> Replay {

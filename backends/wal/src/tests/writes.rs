@@ -148,6 +148,80 @@ fn a_full_disk_does_not_keep_a_log_from_opening() {
     assert_eq!(life.seen.lock().acknowledged, 1);
 }
 
+/// With the reserve used up as well only the page of the seal is left.
+#[test]
+fn a_log_without_any_room_opens_and_goes_on_when_there_is_space() {
+    for durability in [Durability::Fsync, Durability::Os] {
+        let disk = SimDisk::new();
+        let mut life = Life::begin(&disk, durability).expect("open");
+        disk.set_capacity(disk.used());
+        let control = |token| Append { class: AppendClass::Control, ..append(token, 100) };
+        let mut token = 0;
+        let acknowledged = |life: &Life| life.seen.lock().acknowledged;
+        loop {
+            let before = acknowledged(&life);
+            life.log.append(control(token)).expect("accepted");
+            life.drain();
+            if acknowledged(&life) == before {
+                break;
+            }
+            token += 1;
+            assert!(token < 100, "never full");
+        }
+        life.kill();
+
+        for _ in 0..3 {
+            let mut life = Life::begin(&disk, durability).expect("open without any room");
+            assert_eq!(life.seen.lock().history.len() as u64, token);
+            life.log.append(control(500)).expect("accepted");
+            // Once to learn that there is no space, once to say so.
+            (0..2).for_each(|_| life.drain());
+            assert_eq!(acknowledged(&life), 0, "there is no room for it");
+            life.log.close();
+            life.drain();
+        }
+
+        disk.set_capacity(u64::MAX);
+        let mut life = Life::begin(&disk, durability).expect("open");
+        life.log.append(append(501, 100)).expect("accepted");
+        life.drain();
+        assert_eq!(acknowledged(&life), 1);
+        life.kill();
+        let life = Life::begin(&disk, durability).expect("open");
+        assert_eq!(life.seen.lock().history.len() as u64, token + 1);
+    }
+}
+
+/// A log that opened without any room goes on in the segment that it could not make then.
+#[test]
+fn a_log_opened_without_any_room_takes_entries_once_there_is_space() {
+    let disk = SimDisk::new();
+    let clock = clock();
+    let mut life = Life::begin(&disk, Durability::Fsync).expect("open");
+    disk.set_capacity(disk.used());
+    for token in 0..100 {
+        life.log.append(Append { class: AppendClass::Control, ..append(token, 100) }).expect("accepted");
+        life.drain();
+    }
+    let acknowledged = life.seen.lock().acknowledged;
+    life.kill();
+    let mut life = Life::with(&disk, settings(Durability::Fsync, Arc::clone(&clock))).expect("open");
+    life.log.append(append(500, 100)).expect("accepted");
+    // Once to learn that there is no space, once to say so.
+    (0..2).for_each(|_| life.drain());
+    assert!(matches!(life.log.append(append(501, 100)), Err(AppendError::Full { .. })));
+    disk.set_capacity(u64::MAX);
+    clock.advance(Duration::from_millis(250));
+    assert!(life.log.append(append(502, 100)).is_err(), "refused, but it asks for a segment");
+    life.log.do_housework();
+    life.log.append(append(503, 100)).expect("space");
+    life.drain();
+    assert_eq!(life.seen.lock().acknowledged, 1);
+    life.kill();
+    let life = Life::begin(&disk, Durability::Fsync).expect("open");
+    assert_eq!(life.seen.lock().history.len() as u64, acknowledged + 1);
+}
+
 /// A follower that panics must not leave the process as if nothing had happened.
 #[test]
 fn a_panic_of_the_follower_is_fatal() {

@@ -228,7 +228,7 @@ impl Broker {
             let group_id = step.group_id.clone();
             let store = StoreClassicGroup { group_id, expected_revision, group: members };
             let entry = Entry::new(step.wall, Change::StoreClassicGroup(store));
-            match self.append(&entry, Vec::new(), AppendClass::Control, None) {
+            match self.append(&entry, Vec::new(), AppendClass::Data, None) {
                 Ok(reply) => {
                     let (done, stored) = oneshot::channel();
                     let storing = (expected_revision, kind);

@@ -3,6 +3,7 @@
 
 mod changes;
 mod consumer_groups;
+mod full;
 mod groups;
 mod offsets;
 mod produce;

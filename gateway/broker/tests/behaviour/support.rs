@@ -41,7 +41,11 @@ impl Rig {
     }
 
     pub(crate) async fn with(settings: Settings, segment_bytes: u64) -> Self {
-        let backend = MemoryBackend::new(MemoryOptions { segment_bytes, ..MemoryOptions::default() });
+        let options = MemoryOptions { segment_bytes, ..MemoryOptions::default() };
+        Self::over(settings, MemoryBackend::new(options)).await
+    }
+
+    pub(crate) async fn over(settings: Settings, backend: MemoryBackend) -> Self {
         let faults = backend.faults();
         let clock = Arc::new(ManualClock::new(NOW));
         let backend: Arc<dyn StorageBackend> = Arc::new(backend);
