@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use chronik_backend::StorageBackend;
@@ -16,13 +17,24 @@ use chronik_wire::batch::{BatchBuilder, Batches, NewRecord};
 
 const NOW: TimestampMs = TimestampMs::new(1_700_000_000_000);
 
+/// Opens the log, as soon as the tasks of the broker before, which end by themselves, have let go of it.
+async fn open_log(dir: &Path, clock: &Arc<ManualClock>) -> WalBackend {
+    loop {
+        let fatal = Box::new(|error| panic!("{error}"));
+        let mut options = WalOptions::new(dir.to_owned(), Arc::clone(clock) as _, Entropy::seeded(1), fatal);
+        options.segment_bytes = 1 << 20;
+        options.cache_bytes = 256 << 10;
+        match WalBackend::open(options) {
+            Err(chronik_wal::OpenError::Locked { .. }) => tokio::task::yield_now().await,
+            opened => return opened.unwrap(),
+        }
+    }
+}
+
 async fn open(dir: &Path) -> (Arc<Broker>, Arc<WalBackend>) {
     let clock = Arc::new(ManualClock::new(NOW));
-    let fatal = Box::new(|error| panic!("{error}"));
-    let mut options = WalOptions::new(dir.to_owned(), Arc::clone(&clock) as _, Entropy::seeded(1), fatal);
-    options.segment_bytes = 1 << 20;
-    options.cache_bytes = 256 << 10;
-    let backend = Arc::new(WalBackend::open(options).unwrap());
+    let opened = tokio::time::timeout(Duration::from_secs(10), open_log(dir, &clock)).await;
+    let backend = Arc::new(opened.expect("nobody else has the log open"));
     let options = BrokerOptions::new(Settings::default(), clock, Entropy::seeded(2));
     (Broker::open(options, Arc::clone(&backend) as _).await.unwrap(), backend)
 }
@@ -110,7 +122,7 @@ async fn batches_come_back_from_files_and_files_go_when_nothing_is_left_in_them(
             tokio::task::yield_now().await;
         }
     };
-    tokio::time::timeout(std::time::Duration::from_secs(10), freed).await.expect("segments are given up");
+    tokio::time::timeout(Duration::from_secs(10), freed).await.expect("segments are given up");
     let ends: Vec<_> = topic.partitions().iter().map(|partition| partition.high_watermark()).collect();
     broker.close().await;
     drop((topic, broker, backend));
