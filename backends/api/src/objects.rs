@@ -46,7 +46,8 @@ pub trait Objects: Send + Sync {
     /// the future may leave the object there or not.
     fn put(&self, name: ObjectName, bytes: Bytes) -> BoxFuture<'_, Result<(), ObjectError>>;
 
-    /// S11. The bytes exactly as they were put.
+    /// S11. The bytes exactly as they were put; an `Io` error of the kind `InvalidData` says that they are not any more, all
+    /// others that they cannot be read now.
     fn get(&self, name: ObjectName) -> BoxFuture<'_, Result<Bytes, ObjectError>>;
 
     /// S11. Names of one kind, in ascending order.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use chronik_backend::Position;
-use chronik_types::Offset;
+use chronik_types::{Offset, PartitionIndex, TopicId, TopicPartition};
 
 use crate::checkpoint::{decode, encode};
 use crate::index::{IndexObject, Rows, Selection};
@@ -20,7 +20,10 @@ pub fn rewrite_checkpoint(bytes: &Bytes, position: u64) -> Option<Bytes> {
 /// found, `None` when it is refused.
 pub fn search_index(bytes: Bytes, start: u64, (first, count): (u32, u32), from: i64) -> Option<usize> {
     let index = Arc::new(IndexObject::open(bytes, Position::new(start)).ok()?);
-    let rows = index.rows(first, count)?;
+    let partition =
+        TopicPartition::new(TopicId::NONE, PartitionIndex::new(i32::from_ne_bytes(first.to_ne_bytes())));
+    assert!(index.rows(partition, count).is_none_or(|rows| usize::try_from(count) == Ok(rows.len())));
+    let rows = index.slice(first, count)?;
     let from = Offset::new(from);
     let entries = Selection::Bytes { max: u64::MAX }.apply(&rows, from).len();
     let others = [Selection::Newest, Selection::AfterBytes(100)];

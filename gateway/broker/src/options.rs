@@ -49,6 +49,26 @@ pub enum OpenError {
     /// The objects beside the journal cannot be listed.
     #[error("the checkpoints cannot be listed")]
     Objects(#[source] ObjectError),
+    /// An index may be intact, and the system does not let it be read.
+    #[error(
+        "the index of the journal segment at {segment} cannot be read now; try again, and if that does not help, remove the object: it is made again as far as the journal reaches back"
+    )]
+    Index {
+        /// Start of the segment.
+        segment: Position,
+        /// What storage said.
+        #[source]
+        source: ObjectError,
+    },
+    /// A checkpoint may be intact, its copy is not, and the system does not let it be read.
+    #[error("{name} cannot be read now; try again, and if that does not help, restore it from a backup")]
+    Checkpoint {
+        /// The checkpoint.
+        name: ObjectName,
+        /// What storage said.
+        #[source]
+        source: ObjectError,
+    },
     /// A later program wrote a checkpoint.
     #[error("{name} was written by a newer program; start that one again")]
     Newer {

@@ -15,7 +15,8 @@
 //! | | 20 `S` + 60 parts | per segment: start (8), end (8), parts (4), and its parts |
 //!
 //! A part: topic id (16), partition (4), first row (4), rows (4), first offset (8), next offset (8), greatest timestamp
-//! (8), bytes (8). The rows are those of the index object of the segment.
+//! (8), bytes (8). The rows are those of the index object of the segment as it was then; where they are now its directory
+//! says.
 //!
 //! Once the journal has been trimmed the checkpoints are not derived from it any more, which is why there are two of
 //! each.

@@ -2,13 +2,14 @@
 
 use std::collections::BTreeSet;
 
-use chronik_backend::{Objects, Position, StorageBackend};
+use chronik_backend::{ObjectError, Objects, Position, StorageBackend};
+use chronik_types::TopicPartition;
 
 use super::format::{
     CHECKPOINT_KIND, Checkpoint, CheckpointDamage, checkpoint_name, checkpoint_position, decode,
 };
 use crate::OpenError;
-use crate::index::{Entries, IndexCache};
+use crate::index::{Entries, IndexCache, IndexError};
 
 /// Where to start from.
 #[derive(Debug)]
@@ -24,7 +25,7 @@ pub(crate) struct Start {
 /// Chooses. Whatever is damaged is told in the log; while the journal is whole, nothing of it is needed.
 pub(crate) async fn choose(backend: &dyn StorageBackend, cache: &IndexCache) -> Result<Start, OpenError> {
     let start = backend.start();
-    let mut newest_damaged = None;
+    let mut newest_damaged: Option<(Checkpoint, LostParts)> = None;
     for position in positions(backend).await? {
         // Entries before the start of the journal are needed, and are gone.
         if position < start {
@@ -33,14 +34,14 @@ pub(crate) async fn choose(backend: &dyn StorageBackend, cache: &IndexCache) -> 
         let Some((mut checkpoint, is_twofold)) = read(backend, position).await? else { continue };
         give_up(&mut checkpoint, start);
         let covered = if is_twofold { position } else { start };
-        let damaged = damaged_indexes(backend, cache, &checkpoint).await;
-        if damaged.is_empty() {
+        let lost = lost_parts(backend, cache, &checkpoint).await?;
+        if lost.is_empty() {
             return Ok(Start { follow_from: position, checkpoint: Some(checkpoint), covered });
         }
-        newest_damaged.get_or_insert((checkpoint, damaged));
+        newest_damaged.get_or_insert((checkpoint, lost));
     }
     match newest_damaged {
-        Some((checkpoint, damaged)) if start > Position::ZERO => Ok(without(checkpoint, &damaged, start)),
+        Some((checkpoint, lost)) if start > Position::ZERO => Ok(without(checkpoint, &lost, start)),
         _ => Ok(Start { follow_from: start, checkpoint: None, covered: start }),
     }
 }
@@ -53,16 +54,24 @@ fn give_up(checkpoint: &mut Checkpoint, start: Position) {
     }
 }
 
-/// A start for a journal that does not reach back to where these indexes could be made again: their records cannot be
-/// found, all others can.
-fn without(mut checkpoint: Checkpoint, damaged: &BTreeSet<Position>, covered: Position) -> Start {
-    for segment in checkpoint.segments.iter_mut().filter(|segment| damaged.contains(&segment.start)) {
-        tracing::error!(
-            segment = %segment.start,
-            partitions = segment.parts.len(),
-            "the records of a journal segment cannot be found, because its index is damaged"
-        );
-        segment.parts.iter_mut().for_each(|(_, part)| part.entries = Entries::Lost);
+/// A start for a journal that does not reach back to where indexes could be made again: the records of these parts cannot
+/// be found, all others can.
+fn without(mut checkpoint: Checkpoint, lost: &LostParts, covered: Position) -> Start {
+    for segment in &mut checkpoint.segments {
+        let mut partitions = 0;
+        for (at, part) in &mut segment.parts {
+            if lost.contains(&(segment.start, *at)) {
+                part.entries = Entries::Lost;
+                partitions += 1;
+            }
+        }
+        if partitions > 0 {
+            tracing::error!(
+                segment = %segment.start,
+                partitions,
+                "records in a journal segment cannot be found, because its index is not usable"
+            );
+        }
     }
     Start { follow_from: checkpoint.position, checkpoint: Some(checkpoint), covered }
 }
@@ -75,17 +84,24 @@ async fn positions(objects: &(impl Objects + ?Sized)) -> Result<Vec<Position>, O
 }
 
 /// The checkpoint at a position, or its copy, and whether both are intact; `None` when neither is.
+///
+/// # Errors
+/// When neither can be used, and one of them may be intact and cannot be read now; or a later program wrote it.
 async fn read(
     objects: &(impl Objects + ?Sized),
     position: Position,
 ) -> Result<Option<(Checkpoint, bool)>, OpenError> {
     let mut found = None;
+    let mut unreadable = None;
     for copy in [false, true] {
         let Some(name) = checkpoint_name(position, copy) else { continue };
         let bytes = match objects.get(name.clone()).await {
             Ok(bytes) => bytes,
             Err(error) => {
                 tracing::warn!(checkpoint = %name, %error, "a checkpoint cannot be read");
+                if !is_damage(&error) {
+                    unreadable.get_or_insert(OpenError::Checkpoint { name, source: error });
+                }
                 continue;
             }
         };
@@ -103,27 +119,62 @@ async fn read(
             }
         }
     }
-    Ok(found.map(|(checkpoint, _)| (checkpoint, false)))
+    match (found, unreadable) {
+        (Some((checkpoint, _)), _) => Ok(Some((checkpoint, false))),
+        (None, Some(unreadable)) => Err(unreadable),
+        (None, None) => Ok(None),
+    }
 }
 
-/// The segments whose indexes the checkpoint needs and cannot have.
-async fn damaged_indexes(
+/// Parts that a checkpoint says are in an index: the segment, and the partition.
+type LostParts = BTreeSet<(Position, TopicPartition)>;
+
+/// The parts that the checkpoint needs and no index has. An index may be newer than the checkpoint, and then it is without
+/// what was given up in the meantime.
+///
+/// # Errors
+/// When whether an index is usable cannot be told now, although it may be.
+async fn lost_parts(
     objects: &(impl Objects + ?Sized),
     cache: &IndexCache,
     checkpoint: &Checkpoint,
-) -> BTreeSet<Position> {
-    let mut damaged = BTreeSet::new();
+) -> Result<LostParts, OpenError> {
+    let mut lost = BTreeSet::new();
     for segment in &checkpoint.segments {
-        let is_lost = |entries: &Entries| matches!(entries, Entries::Lost);
-        if segment.parts.iter().all(|(_, part)| is_lost(&part.entries)) {
-            continue;
-        }
-        if let Err(error) = cache.load(objects, segment.start).await {
-            tracing::error!(error = &error as &dyn std::error::Error, "an index is not usable");
-            damaged.insert(segment.start);
+        let mut wanted = segment.parts.iter().filter_map(|(at, part)| match part.entries {
+            Entries::Stored { count, .. } => Some((*at, count)),
+            Entries::Resident(_) | Entries::Lost => None,
+        });
+        let Some(first) = wanted.next() else { continue };
+        let wanted = std::iter::once(first).chain(wanted);
+        let before = lost.len();
+        match cache.load(objects, segment.start).await {
+            Ok(index) => {
+                let missing = wanted.filter(|(at, count)| index.rows(*at, *count).is_none());
+                lost.extend(missing.map(|(at, _)| (segment.start, at)));
+                if lost.len() > before {
+                    tracing::warn!(segment = %segment.start, "an index is not the one that a checkpoint was made with");
+                }
+            }
+            Err(IndexError::Storage { segment, source }) if !is_damage(&source) => {
+                return Err(OpenError::Index { segment, source });
+            }
+            Err(error) => {
+                tracing::error!(error = &error as &dyn std::error::Error, "an index is not usable");
+                lost.extend(wanted.map(|(at, _)| (segment.start, at)));
+            }
         }
     }
-    damaged
+    Ok(lost)
+}
+
+/// Whether the object is not there as it was put, and trying again does not help.
+fn is_damage(error: &ObjectError) -> bool {
+    match error {
+        ObjectError::NotFound { .. } => true,
+        ObjectError::Io { source, .. } => source.kind() == std::io::ErrorKind::InvalidData,
+        ObjectError::Exists { .. } | ObjectError::ReadOnly { .. } | ObjectError::Full { .. } => false,
+    }
 }
 
 #[cfg(test)]
@@ -135,12 +186,12 @@ mod tests {
         Append, AppendClass, AppendError, Committed, Follower, MemoryBackend, MemoryOptions,
     };
     use chronik_state::State;
-    use chronik_types::{Offset, PartitionIndex, TimestampMs, TopicId, TopicPartition};
+    use chronik_types::{Offset, PartitionIndex, TimestampMs, TopicId};
     use tokio::sync::mpsc;
 
     use super::super::format::{SegmentParts, encode};
     use super::*;
-    use crate::index::Part;
+    use crate::index::{BatchEntry, IndexBuilder, Part, index_name};
 
     /// Tells of boundaries.
     struct Boundaries(mpsc::Sender<Position>);
@@ -186,6 +237,39 @@ mod tests {
 
         let start = choose(&backend, &cache).await.unwrap();
         assert_eq!((start.follow_from, start.covered), (ends[1], ends[1]));
+    }
+
+    #[tokio::test]
+    async fn what_an_index_does_not_have_is_lost_and_nothing_else() {
+        let [one, other, third] =
+            [1, 2, 3].map(|id| TopicPartition::new(TopicId::from_bytes([id; 16]), PartitionIndex::new(0)));
+        let entry = |base| BatchEntry {
+            base_offset: Offset::new(base),
+            at: Position::new(100),
+            max_timestamp: TimestampMs::NONE,
+            len: 70,
+            last_offset_delta: 0,
+        };
+        let (start, end) = (Position::new(50), Position::new(90));
+        let backend = MemoryBackend::new(MemoryOptions::default());
+        let mut index = IndexBuilder::new();
+        // The checkpoint knows the rows behind those of a partition that is gone, and fewer of the third one.
+        index.add(other, &[entry(7), entry(8)]);
+        index.add(third, &[entry(9)]);
+        backend.put(index_name(start).unwrap(), index.finish(start, end)).await.unwrap();
+        let part = |entries| Part { entries, ..Part::starting_with(start, entry(0)) };
+        let parts = [(one, 0, 3), (other, 3, 2), (third, 5, 4)]
+            .map(|(at, first, count)| (at, part(Entries::Stored { first, count })));
+        let segment = SegmentParts { start, end, parts: parts.into() };
+        let bytes = encode(end, &State::new().encode(), std::slice::from_ref(&segment));
+        let checkpoint = decode(&bytes, end).unwrap();
+
+        let cache = IndexCache::new(1 << 20, Arc::default());
+        let lost = lost_parts(&backend, &cache, &checkpoint).await.unwrap();
+        assert_eq!(lost, BTreeSet::from([(start, one), (start, third)]));
+        let start = without(checkpoint, &lost, start).checkpoint.unwrap();
+        let left = start.segments[0].parts.iter().filter(|(_, part)| !matches!(part.entries, Entries::Lost));
+        assert_eq!(left.map(|(at, _)| *at).collect::<Vec<_>>(), [other]);
     }
 
     #[tokio::test]

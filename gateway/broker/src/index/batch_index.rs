@@ -40,9 +40,7 @@ pub(crate) enum FoundEntries {
 pub(crate) struct StoredPart {
     /// Start of the journal segment.
     pub(crate) segment: Position,
-    /// Number of the first row in the index object.
-    pub(crate) first: u32,
-    /// How many rows.
+    /// How many rows the partition has in the index object.
     pub(crate) count: u32,
 }
 
@@ -181,8 +179,8 @@ impl Part {
     pub(crate) fn search(&self, from: Offset, selection: &mut Selection) -> Found {
         let entries = match &self.entries {
             Entries::Resident(entries) => FoundEntries::Here(selection.apply(entries.as_slice(), from)),
-            Entries::Stored { first, count } => {
-                FoundEntries::Stored(StoredPart { segment: self.segment, first: *first, count: *count })
+            Entries::Stored { count, .. } => {
+                FoundEntries::Stored(StoredPart { segment: self.segment, count: *count })
             }
             Entries::Lost => FoundEntries::Lost,
         };

@@ -15,13 +15,15 @@
 //! | 40 | 28 `P` | directory: topic id (16), partition (4), first row (4), rows (4) |
 //! | 40 + 28 `P` | 32 `R` | rows: [`BatchEntry`] |
 //!
-//! It is derived from the journal: one that is damaged or missing is made again.
+//! It is derived from the journal: one that is damaged or missing is made again, without what was given up in the meantime.
+//! That is why rows are found by the directory, and never by a number from elsewhere.
 
+use std::cmp::Ordering;
 use std::sync::Arc;
 
 use bytes::{BufMut, Bytes, BytesMut};
 use chronik_backend::{ObjectName, Position};
-use chronik_types::TopicPartition;
+use chronik_types::{PartitionIndex, TopicId, TopicPartition};
 
 use super::{BatchEntry, Rows};
 use crate::checksum::crc32c;
@@ -111,13 +113,48 @@ impl IndexObject {
         self.bytes.len()
     }
 
+    /// The rows of a partition; `None` unless there are exactly so many. Which rows they are is looked up here each time: the
+    /// object may have been made again since, without partitions that are gone.
+    pub(crate) fn rows(self: &Arc<Self>, partition: TopicPartition, count: u32) -> Option<StoredRows> {
+        let (first, rows) = self.entry_of(partition)?;
+        if rows == count { self.slice(first, rows) } else { None }
+    }
+
+    /// First row and number of rows of a partition.
+    fn entry_of(&self, partition: TopicPartition) -> Option<(u32, u32)> {
+        let directory = self.bytes.get(HEADER_BYTES..self.rows_at)?;
+        let (mut low, mut high) = (0, directory.len() / DIRECTORY_BYTES);
+        while low < high {
+            let middle = low + (high - low) / 2;
+            let at = middle * DIRECTORY_BYTES;
+            let (found, first, rows) = decode_entry(directory.get(at..at + DIRECTORY_BYTES)?)?;
+            match found.cmp(&partition) {
+                Ordering::Less => low = middle + 1,
+                Ordering::Greater => high = middle,
+                Ordering::Equal => return Some((first, rows)),
+            }
+        }
+        None
+    }
+
     /// The rows `first .. first + count`; `None` when it does not have them.
-    pub(crate) fn rows(self: &Arc<Self>, first: u32, count: u32) -> Option<StoredRows> {
+    pub(crate) fn slice(self: &Arc<Self>, first: u32, count: u32) -> Option<StoredRows> {
         let end = first.checked_add(count)?;
         let first = usize::try_from(first).ok()?;
         let len = usize::try_from(count).ok()?;
         (end <= self.rows).then(|| StoredRows { object: Arc::clone(self), first, len })
     }
+}
+
+/// An entry of the directory: a partition, its first row, and how many rows it has.
+fn decode_entry(bytes: &[u8]) -> Option<(TopicPartition, u32, u32)> {
+    let (topic_id, rest) = bytes.split_first_chunk::<16>()?;
+    let (partition, rest) = rest.split_first_chunk::<4>()?;
+    let (first, rest) = rest.split_first_chunk::<4>()?;
+    let (rows, _) = rest.split_first_chunk::<4>()?;
+    let partition = PartitionIndex::new(i32::from_le_bytes(*partition));
+    let at = TopicPartition::new(TopicId::from_bytes(*topic_id), partition);
+    Some((at, u32::from_le_bytes(*first), u32::from_le_bytes(*rows)))
 }
 
 /// The rows of one partition in an index object.
@@ -198,7 +235,7 @@ impl IndexBuilder {
 
 #[cfg(test)]
 mod tests {
-    use chronik_types::{Offset, PartitionIndex, TimestampMs, TopicId};
+    use chronik_types::{Offset, TimestampMs};
 
     use super::*;
 
@@ -212,29 +249,43 @@ mod tests {
         }
     }
 
-    fn object() -> (Bytes, u32) {
+    fn at(topic: u8, partition: i32) -> TopicPartition {
+        TopicPartition::new(TopicId::from_bytes([topic; 16]), PartitionIndex::new(partition))
+    }
+
+    fn object() -> Bytes {
         let mut builder = IndexBuilder::new();
         assert!(builder.is_empty());
-        let topic_id = TopicId::from_bytes([1; 16]);
-        builder.add(TopicPartition::new(topic_id, PartitionIndex::new(0)), &[entry(0), entry(1)]);
-        let first = builder.add(TopicPartition::new(topic_id, PartitionIndex::new(1)), &[entry(7)]);
-        (builder.finish(Position::new(50), Position::new(90)), first)
+        assert_eq!(builder.add(at(1, 0), &[entry(0), entry(1)]), 0);
+        assert_eq!(builder.add(at(1, 300), &[entry(7)]), 2);
+        assert_eq!(builder.add(at(200, 0), &[entry(8), entry(9)]), 3);
+        builder.finish(Position::new(50), Position::new(90))
     }
 
     #[test]
-    fn gives_back_the_rows_of_each_partition() {
-        let (bytes, first) = object();
-        let object = Arc::new(IndexObject::open(bytes, Position::new(50)).unwrap());
-        let rows = object.rows(first, 1).unwrap();
-        assert_eq!((rows.row(0), rows.row(1)), (Some(entry(7)), None));
-        let rows = object.rows(0, 2).unwrap();
-        assert_eq!((rows.row(0), rows.row(1), rows.row(2)), (Some(entry(0)), Some(entry(1)), None));
-        assert!(object.rows(2, 2).is_none());
+    fn gives_back_the_rows_of_each_partition_and_of_no_other() {
+        let object = Arc::new(IndexObject::open(object(), Position::new(50)).unwrap());
+        for (partition, entries) in [
+            (at(1, 0), vec![entry(0), entry(1)]),
+            (at(1, 300), vec![entry(7)]),
+            (at(200, 0), vec![entry(8), entry(9)]),
+        ] {
+            let count = u32::try_from(entries.len()).unwrap();
+            let rows = object.rows(partition, count).unwrap();
+            let found: Vec<_> = (0..=entries.len()).filter_map(|row| rows.row(row)).collect();
+            assert_eq!(found, entries, "{partition:?}");
+            assert!(object.rows(partition, count - 1).is_none());
+            assert!(object.rows(partition, count + 1).is_none());
+        }
+        for other in [at(0, 0), at(1, -1), at(1, 1), at(1, 301), at(2, 0), at(201, 0)] {
+            assert!(object.rows(other, 1).is_none(), "{other:?}");
+        }
+        assert!(object.slice(4, 2).is_none());
     }
 
     #[test]
     fn refuses_every_flipped_bit_and_every_truncation() {
-        let (bytes, _) = object();
+        let bytes = object();
         for at in 0..bytes.len() {
             // Two reserved bytes stand before what the checksum covers.
             if (10..12).contains(&at) {

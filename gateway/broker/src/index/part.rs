@@ -29,7 +29,7 @@ pub(crate) enum Entries {
     Resident(Vec<BatchEntry>),
     /// In the index object of the segment.
     Stored {
-        /// Number of the first row.
+        /// Number of the first row when it was written, as checkpoints have it. The object itself says where the rows are now.
         first: u32,
         /// How many rows.
         count: u32,

@@ -237,7 +237,8 @@ impl Broker {
             FoundEntries::Stored(part) => {
                 let loaded = self.index_cache.load(&*self.backend, part.segment).await;
                 let object = loaded.map_err(|error| ReadError::index(from, Some(error)))?;
-                let rows = object.rows(part.first, part.count).ok_or_else(|| ReadError::index(from, None))?;
+                let rows = object.rows(partition.topic_partition(), part.count);
+                let rows = rows.ok_or_else(|| ReadError::index(from, None))?;
                 selection.apply(&rows, from)
             }
         };

@@ -9,7 +9,7 @@ use chronik_broker::{Halt, OpenError, ProduceBatch, ProduceRequest};
 use chronik_config::Settings;
 use chronik_types::{Entropy, ErrorCode, Offset};
 
-use crate::support::{Rig, batch, batches_of, eventually, sequenced};
+use crate::support::{self, Cold, Rig, batch, batches_of, eventually, sequenced};
 
 /// What a broker answers: the hash of its state, and every batch with its offset.
 async fn answers(rig: &Rig) -> (u64, BTreeMap<String, Vec<Bytes>>) {
@@ -175,6 +175,86 @@ async fn a_damaged_index_of_a_trimmed_journal_costs_only_its_own_records() {
     let partition = rig.partition("t", 0);
     assert!(rig.read(&partition, 2).await.is_err());
     assert_eq!(batches_of(&rig.read(&partition, 4).await.unwrap()).len(), 2);
+}
+
+/// A replay from before makes indexes again without what was deleted since, so that rows move.
+#[tokio::test]
+async fn a_checkpoint_finds_its_records_in_an_index_that_was_made_again() {
+    for is_in_checkpoint in [false, true] {
+        let mut rig = Rig::new().await;
+        let ids = [rig.topic("a", 1).await.id(), rig.topic("b", 1).await.id()];
+        // Rows are in the order of ids; the first topic is the one that goes.
+        let (gone, kept) = if ids[0] < ids[1] { ("a", "b") } else { ("b", "a") };
+        for count in [2, 3] {
+            rig.produce(&rig.partition(gone, 0), batch(count)).await.unwrap();
+            rig.produce(&rig.partition(kept, 0), batch(count + 10)).await.unwrap();
+            rig.checkpoint().await;
+        }
+        let topic_id = rig.broker.topic(gone).unwrap().id();
+        if !is_in_checkpoint {
+            rig.broker.delete_topic(topic_id).await.unwrap();
+            rig.checkpoint().await;
+        }
+        let lived = answers(&rig).await.1[&format!("{kept}-0")].clone();
+        if is_in_checkpoint {
+            rig.broker.delete_topic(topic_id).await.unwrap();
+        }
+        let backend = rig.faults.restart();
+        let mut checkpoints = Vec::new();
+        for name in backend.list("checkpoint").await.unwrap() {
+            checkpoints.push((name.clone(), backend.get(name.clone()).await.unwrap()));
+            backend.delete(name).await.unwrap();
+        }
+        rig.reopen(backend).await.unwrap();
+        rig.settled().await;
+        // The checkpoints of before are there, over indexes made without the topic that is gone.
+        let backend = rig.faults.restart();
+        for (name, bytes) in checkpoints {
+            backend.delete(name.clone()).await.unwrap();
+            backend.put(name, bytes).await.unwrap();
+        }
+        rig.reopen(backend).await.unwrap();
+        assert_eq!(answers(&rig).await.1, BTreeMap::from([(format!("{kept}-0"), lived)]));
+    }
+}
+
+/// Making everything again takes long, and the checkpoint after it would say for good what was so for a moment.
+#[tokio::test]
+async fn what_cannot_be_read_now_is_not_taken_for_damaged() {
+    let mut rig = populated(11, 1 << 20).await;
+    rig.checkpoint().await;
+    let lived = answers(&rig).await;
+    let [index, checkpoint] = ["index", "checkpoint"].map(|kind| async {
+        let names = rig.objects(kind).await;
+        names.last().unwrap().clone()
+    });
+    let (index, copy) = (index.await, checkpoint.await);
+    let original = ObjectName::new("checkpoint", copy.name().trim_end_matches(".copy")).unwrap();
+    let cases = [
+        (vec![index.clone()], std::io::ErrorKind::Other, false),
+        (vec![index], std::io::ErrorKind::InvalidData, true),
+        (vec![original.clone()], std::io::ErrorKind::Other, true),
+        (vec![original.clone(), copy.clone()], std::io::ErrorKind::Other, false),
+        (vec![original, copy], std::io::ErrorKind::InvalidData, true),
+    ];
+    for (names, kind, opens) in cases {
+        let backend = rig.faults.restart();
+        rig.faults = backend.faults();
+        let backend = Cold::over(Arc::new(backend));
+        *backend.unreadable.lock() = Some((names.clone(), kind));
+        let backend: Arc<dyn StorageBackend> = Arc::new(backend);
+        match support::open(&rig.settings, &rig.clock, &backend).await {
+            Ok(broker) => {
+                assert!(opens, "{names:?} {kind:?}");
+                rig.broker = broker;
+                assert_eq!(answers(&rig).await, lived, "{names:?} {kind:?}");
+            }
+            Err(error) => assert!(
+                !opens && matches!(error, OpenError::Index { .. } | OpenError::Checkpoint { .. }),
+                "{names:?} {kind:?}: {error}"
+            ),
+        }
+    }
 }
 
 #[tokio::test]

@@ -222,12 +222,15 @@ pub(crate) struct Cold {
     inner: Arc<dyn StorageBackend>,
     /// The address whose byte is flipped.
     pub(crate) damaged: parking_lot::Mutex<Option<Position>>,
+    /// Objects that cannot be read, and why.
+    pub(crate) unreadable: parking_lot::Mutex<Option<(Vec<ObjectName>, std::io::ErrorKind)>>,
     changes: AtomicU64,
 }
 
 impl Cold {
     pub(crate) fn over(inner: Arc<dyn StorageBackend>) -> Self {
-        Self { inner, damaged: parking_lot::Mutex::default(), changes: AtomicU64::new(0) }
+        let unreadable = parking_lot::Mutex::default();
+        Self { inner, damaged: parking_lot::Mutex::default(), unreadable, changes: AtomicU64::new(0) }
     }
 
     /// Changes that were asked for, whether they were made or not.
@@ -294,7 +297,15 @@ impl Objects for Cold {
     }
 
     fn get(&self, name: ObjectName) -> BoxFuture<'_, Result<Bytes, ObjectError>> {
-        self.inner.get(name)
+        let unreadable = self.unreadable.lock();
+        match unreadable.as_ref().filter(|(names, _)| names.contains(&name)) {
+            Some((_, kind)) => {
+                let error =
+                    ObjectError::Io { context: format!("cannot read {name}"), source: (*kind).into() };
+                Box::pin(async move { Err(error) })
+            }
+            None => self.inner.get(name),
+        }
     }
 
     fn list(&self, kind: &str) -> BoxFuture<'_, Result<Vec<ObjectName>, ObjectError>> {
