@@ -30,7 +30,7 @@
 //! | 32 | 8 | committed position: all before it was acknowledged when this block was built |
 //! | 40 | 8 | length of the data section |
 //! | 48 | 4 | length of the meta section |
-//! | 52 | 4 | header checksum of the block before, also across segments; 0 for the first of a log |
+//! | 52 | 4 | header checksum of the block before, also across segments; 0 for the first of a log, and for an open mark at the start of a segment whose writer had not read what is before |
 //! | 56 | 4 | checksum of the meta section |
 //! | 60 | 4 | checksum of the data section |
 //! | 64 | 4 | zero |

@@ -146,7 +146,9 @@ impl Scan {
         if header.epoch < self.epoch {
             return Err(Defect::Stale(header.epoch));
         }
-        if self.previous.is_some_and(|previous| previous != header.previous) {
+        // A start that found nothing behind a boundary had not read what is before it.
+        let is_unchained = self.at == PAGE && header.previous == 0 && header.has(mark::OPEN);
+        if !is_unchained && self.previous.is_some_and(|previous| previous != header.previous) {
             return Err(Defect::Unchained);
         }
         let fits = self.bytes.checked_sub(self.at).is_some_and(|room| header.length() <= room);

@@ -49,7 +49,7 @@ pub(super) fn settings(durability: Durability, clock: Arc<ManualClock>) -> Setti
 #[derive(Debug, Default)]
 pub(super) struct Seen {
     pub(super) history: Vec<Committed>,
-    boundaries: Vec<Position>,
+    pub(super) boundaries: Vec<Position>,
     pub(super) acknowledged: u64,
 }
 
@@ -97,7 +97,11 @@ impl Life {
     }
 
     /// Opens it and follows from here instead of from its start.
-    fn following(disk: &SimDisk, settings: Settings, from: Option<Position>) -> Result<Self, String> {
+    pub(super) fn following(
+        disk: &SimDisk,
+        settings: Settings,
+        from: Option<Position>,
+    ) -> Result<Self, String> {
         let synced = settings.durability == Durability::Fsync;
         let shared: Arc<dyn Disk> = Arc::new(disk.clone());
         let log = Log::open(Arc::clone(&shared), settings, &Entropy::seeded(7));

@@ -148,6 +148,29 @@ fn a_full_disk_does_not_keep_a_log_from_opening() {
     assert_eq!(life.seen.lock().acknowledged, 1);
 }
 
+/// Nobody reads what is before the boundary then, so the mark of such a start does not repeat a checksum.
+#[test]
+fn a_start_from_a_boundary_with_nothing_behind_it_leaves_a_log_that_can_be_read_from_its_start() {
+    let disk = SimDisk::new();
+    let mut life = Life::begin(&disk, Durability::Fsync).expect("open");
+    for token in 0..3 {
+        life.log.append(append(token, 100)).expect("accepted");
+        life.log.seal();
+        life.drain();
+    }
+    let boundary = *life.seen.lock().boundaries.last().expect("a boundary");
+    life.kill();
+    let mut life =
+        Life::following(&disk, settings(Durability::Fsync, clock()), Some(boundary)).expect("open there");
+    for token in 3..5 {
+        life.log.append(append(token, 100)).expect("accepted");
+        life.drain();
+    }
+    life.kill();
+    let life = Life::begin(&disk, Durability::Fsync).expect("open from the start");
+    assert_eq!(life.seen.lock().history.len(), 5);
+}
+
 /// With the reserve used up as well only the page of the seal is left.
 #[test]
 fn a_log_without_any_room_opens_and_goes_on_when_there_is_space() {
