@@ -130,7 +130,8 @@ pub trait StorageBackend: Objects {
     fn seal(&self);
 
     /// S9. Gives up everything before `upto`, a sealed boundary. Frees whole segments, keeps the rest readable;
-    /// resolves with the new start. The caller has made a checkpoint that covers what goes.
+    /// resolves with the new start. The caller has made a checkpoint that covers what goes. Whatever the durability, all
+    /// that was committed before the call is durable before anything goes: the reasons for it are among that.
     fn trim(&self, upto: Position) -> BoxFuture<'_, Result<Position, crate::ObjectError>>;
 
     /// Facts for people and metrics.

@@ -42,7 +42,8 @@ impl fmt::Display for ObjectName {
 /// (S13).
 pub trait Objects: Send + Sync {
     /// S10. Creates an object. It is whole and durable when this resolves; after a crash in between it is whole or
-    /// absent. Putting the same bytes again succeeds; other bytes under a name that is taken are refused. Dropping
+    /// absent. Whatever the durability, all that had been committed before the call is durable before the object is: an
+    /// object may speak of it, as a checkpoint does. Putting the same bytes again succeeds; other bytes under a name that is taken are refused. Dropping
     /// the future may leave the object there or not.
     fn put(&self, name: ObjectName, bytes: Bytes) -> BoxFuture<'_, Result<(), ObjectError>>;
 

@@ -206,7 +206,8 @@ impl Objects for WalBackend {
     fn put(&self, name: ObjectName, bytes: Bytes) -> BoxFuture<'_, Result<(), ObjectError>> {
         Box::pin(async move {
             self.check_writable()?;
-            self.with_objects(move |objects| objects.put(&name, &bytes)).await
+            let log = Arc::clone(&self.log);
+            self.with_objects(move |objects| log.put(objects, &name, &bytes)).await
         })
     }
 

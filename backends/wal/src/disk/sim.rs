@@ -90,7 +90,13 @@ pub(crate) enum Mark {
         start: u64,
         entries: Vec<(u64, u64)>,
     },
-    TrimWanted(u64),
+    /// The follower was told of a boundary.
+    Sealed(u64),
+    /// What lies before `upto` may go, of a log that starts here.
+    TrimWanted {
+        upto: u64,
+        start: u64,
+    },
     PutBegun(u64),
     PutDone(u64),
     DeleteBegun(u64),

@@ -8,11 +8,15 @@ use std::io;
 use std::ops::Range;
 use std::sync::Arc;
 
+use bytes::Bytes;
+use chronik_backend::{ObjectError, ObjectName};
 use parking_lot::{Condvar, Mutex};
 
 use super::build::{Builder, Target};
 use super::{Log, Phase};
-use crate::disk::{MOST_CACHED, Persist, is_full};
+use crate::Durability;
+use crate::disk::{Access, MOST_CACHED, Persist, is_full};
+use crate::objects::ObjectFiles;
 use crate::segments::Created;
 
 /// How far the pages of a segment have been written, by whomever.
@@ -198,8 +202,23 @@ impl Log {
         }
     }
 
-    /// Gives up whole segments before `upto`, oldest first.
+    /// Makes an object, which may speak of everything that was acknowledged before.
+    pub(crate) fn put(
+        &self,
+        objects: &ObjectFiles,
+        name: &ObjectName,
+        bytes: &Bytes,
+    ) -> Result<(), ObjectError> {
+        self.sync_acknowledged().map_err(|source| {
+            let context = format!("cannot make durable what {name} speaks of");
+            ObjectError::Io { context, source }
+        })?;
+        objects.put(name, bytes)
+    }
+
+    /// Gives up whole segments before `upto`, oldest first. The reasons for that were acknowledged before.
     pub(crate) fn trim(&self, upto: u64) -> io::Result<u64> {
+        self.sync_acknowledged()?;
         let upto = upto.min(self.committed());
         let active = self.builder.lock().active.as_ref().map_or(0, |active| active.target.segment.start);
         while let Some(first) =
@@ -216,6 +235,37 @@ impl Log {
             self.prepare_next();
         }
         Ok(start)
+    }
+}
+
+impl Log {
+    /// Makes everything durable that was acknowledged without that.
+    fn sync_acknowledged(&self) -> io::Result<()> {
+        if self.settings.durability == Durability::Fsync {
+            return Ok(());
+        }
+        let mut synced = self.synced.lock();
+        let committed = self.committed();
+        if *synced >= committed {
+            return Ok(());
+        }
+        for segment in self.segments.all() {
+            if segment.end() <= *synced || segment.start >= committed {
+                continue;
+            }
+            match self.disk.open(&segment.name(), Access::Plain) {
+                Ok(file) => file.sync().map_err(|source| {
+                    let kind = source.kind();
+                    self.fail(self.fatal(&segment, "sync", 0, source));
+                    io::Error::from(kind)
+                })?,
+                // Given up meanwhile.
+                Err(_) if self.segments.starting_at(segment.start).is_none() => {}
+                Err(error) => return Err(error),
+            }
+        }
+        *synced = committed;
+        Ok(())
     }
 }
 

@@ -87,6 +87,8 @@ pub(crate) struct Log {
     delivery: Mutex<Delivery>,
     /// Everything before it is acknowledged.
     committed: AtomicU64,
+    /// Everything before it is durable, with `os` durability. Held while the rest is made so.
+    synced: Mutex<u64>,
     /// Wakes futures that wait for the end.
     ended: Notify,
     damage: Mutex<Vec<String>>,

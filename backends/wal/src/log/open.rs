@@ -59,6 +59,7 @@ impl Log {
             nearby: Nearby::default(),
             delivery: Mutex::new(Delivery::default()),
             committed: AtomicU64::new(0),
+            synced: Mutex::new(0),
             ended: Notify::new(),
             damage: Mutex::new(damage),
             read_only: OnceLock::new(),

@@ -76,6 +76,7 @@ impl Follower for Witness {
     }
 
     fn sealed(&mut self, end: Position) {
+        self.disk.mark(Mark::Sealed(end.get()));
         self.seen.lock().boundaries.push(end);
     }
 
@@ -198,14 +199,14 @@ impl Life {
             seen.boundaries.get(chosen).map(|boundary| boundary.get())
         };
         if let Some(upto) = boundary {
-            self.disk.mark(Mark::TrimWanted(upto));
+            self.disk.mark(Mark::TrimWanted { upto, start: self.log.start() });
             let _ = self.log.trim(upto);
         }
     }
 
     fn put(&self, object: u64) {
         self.disk.mark(Mark::PutBegun(object));
-        if self.objects.put(&object_name(object), &pattern(object, 700)).is_ok() {
+        if self.log.put(&self.objects, &object_name(object), &pattern(object, 700)).is_ok() {
             self.disk.mark(Mark::PutDone(object));
         }
     }
@@ -252,6 +253,11 @@ pub(super) struct Model {
     submitted: Vec<u64>,
     /// Nothing before may be required any more.
     trimmed: u64,
+    /// The newest boundary that was told, and the newest one that was told before an object was put.
+    sealed: Option<u64>,
+    covered: Option<u64>,
+    /// Where the log started before it was trimmed, and what was acknowledged by then: the reasons are among that.
+    justified: Vec<(u64, u64)>,
     objects: BTreeMap<u64, Object>,
 }
 
@@ -285,9 +291,18 @@ impl Model {
                     self.firm = position + 1;
                 }
             }
-            Mark::TrimWanted(upto) => self.trimmed = self.trimmed.max(upto),
+            Mark::Sealed(boundary) => self.sealed = Some(boundary),
+            Mark::TrimWanted { upto, start } => {
+                self.trimmed = self.trimmed.max(upto);
+                self.justified.push((start, self.end()));
+            }
             Mark::PutBegun(object) => drop(self.objects.insert(object, Object::Either)),
-            Mark::PutDone(object) => drop(self.objects.insert(object, Object::There)),
+            Mark::PutDone(object) => {
+                self.objects.insert(object, Object::There);
+                // The object may speak of all that had been acknowledged.
+                self.firm = self.firm.max(self.end());
+                self.covered = self.sealed;
+            }
             Mark::DeleteBegun(object) => {
                 let before = self.objects.get(&object).copied().unwrap_or(Object::Gone);
                 if before != Object::Gone {
@@ -301,6 +316,17 @@ impl Model {
     /// What must be in a log that starts here.
     fn promised(&self, start: u64) -> Vec<(u64, u64)> {
         self.acknowledged.iter().copied().filter(|(_, position)| *position >= start).collect()
+    }
+
+    /// Position after the last acknowledged entry, about.
+    fn end(&self) -> u64 {
+        self.acknowledged.last().map_or(0, |(_, position)| position + 1)
+    }
+
+    /// What a log that starts here must not have lost: whatever is gone has gone for a reason.
+    fn firm(&self, start: u64) -> u64 {
+        let reasons = self.justified.iter().filter(|(before, _)| *before < start).map(|(_, end)| *end);
+        reasons.fold(self.firm, u64::max)
     }
 
     pub(super) fn acknowledged(&self) -> usize {
@@ -324,13 +350,17 @@ impl Model {
         {
             check_from(boundary, &untouched, durability, &history)?;
         }
+        if let Some(covered) = self.covered.filter(|covered| *covered >= start) {
+            check_from(Position::new(covered), &untouched, durability, &history)
+                .map_err(|reason| format!("following from {covered}, which an object speaks of: {reason}"))?;
+        }
         let objects = self.check_objects(&life)?;
         let damage = life.log.status().damage;
         if !damage.is_empty() {
             return Err(format!("damage: {damage:?}"));
         }
         let firm = found.last().map_or(0, |(_, position)| position + 1);
-        Ok(Self { acknowledged: found, firm, submitted: Vec::new(), trimmed: self.trimmed, objects })
+        Ok(Self { acknowledged: found, firm, trimmed: self.trimmed, objects, ..Self::default() })
     }
 
     fn check_entries(
@@ -364,7 +394,8 @@ impl Model {
             }
             found.push((token, position));
         }
-        if let Some(lost) = promised.get(found.len()).filter(|(_, position)| *position < self.firm) {
+        let firm = self.firm(start);
+        if let Some(lost) = promised.get(found.len()).filter(|(_, position)| *position < firm) {
             return Err(format!("lost {lost:?} and what follows"));
         }
         Ok(found)

@@ -69,7 +69,7 @@ impl Checkpointer {
             self.covered = *position;
             taken.state = None;
             self.core.metrics.checkpoints.inc();
-            self.drop_old_checkpoints().await?;
+            self.drop_other_checkpoints().await?;
         }
         Ok(())
     }
@@ -120,15 +120,16 @@ impl Checkpointer {
         }
     }
 
-    async fn drop_old_checkpoints(&self) -> Result<(), ObjectError> {
+    /// Keeps the newest checkpoint and those before it. What lies behind it is of a history that ended otherwise.
+    async fn drop_other_checkpoints(&self) -> Result<(), ObjectError> {
         let names = self.backend.list(CHECKPOINT_KIND).await?;
         let mut positions: Vec<_> = names.iter().filter_map(checkpoint_position).collect();
+        positions.retain(|position| *position <= self.covered);
         positions.sort_unstable();
         positions.dedup();
-        let keep_from = positions.len().checked_sub(CHECKPOINTS_KEPT).and_then(|first| positions.get(first));
-        let Some(keep_from) = keep_from.copied() else { return Ok(()) };
+        let kept = positions.split_off(positions.len().saturating_sub(CHECKPOINTS_KEPT));
         for name in names {
-            if checkpoint_position(&name).is_none_or(|position| position < keep_from) {
+            if checkpoint_position(&name).is_none_or(|position| !kept.contains(&position)) {
                 self.backend.delete(name).await?;
             }
         }

@@ -218,6 +218,26 @@ async fn a_checkpoint_finds_its_records_in_an_index_that_was_made_again() {
     }
 }
 
+/// What a run that lost its end has left must not outlive what this one writes.
+#[tokio::test]
+async fn a_checkpoint_takes_the_place_of_those_that_lie_behind_it() {
+    let mut rig = populated(12, 1 << 20).await;
+    rig.checkpoint().await;
+    let backend = rig.faults.restart();
+    let own = backend.list("checkpoint").await.unwrap();
+    for position in ["09000000000000000000", "09000000000000000001", "09000000000000000001.copy"] {
+        let name = ObjectName::new("checkpoint", position).unwrap();
+        backend.put(name, Bytes::from_static(b"of another history")).await.unwrap();
+    }
+    rig.reopen(backend).await.unwrap();
+    rig.broker.allocate_producer_id().await.unwrap();
+    rig.checkpoint().await;
+    let names = rig.objects("checkpoint").await;
+    assert_eq!(names.len(), 4, "two checkpoints and their copies: {names:?}");
+    assert!(names.iter().all(|name| !name.name().starts_with("09")), "{names:?}");
+    assert!(names.contains(own.last().unwrap()), "the one before is kept: {names:?}");
+}
+
 /// Making everything again takes long, and the checkpoint after it would say for good what was so for a moment.
 #[tokio::test]
 async fn what_cannot_be_read_now_is_not_taken_for_damaged() {
