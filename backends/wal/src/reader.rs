@@ -6,6 +6,7 @@
 use std::collections::VecDeque;
 use std::fmt;
 use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
@@ -48,21 +49,37 @@ impl fmt::Debug for Job {
 
 impl Workers {
     pub(crate) fn start(count: usize) -> io::Result<Self> {
+        Self::start_with(count, |number, run| {
+            std::thread::Builder::new().name(format!("wal-read-{number}")).spawn(run)
+        })
+    }
+
+    /// Starts threads by `spawn`.
+    fn start_with(
+        count: usize,
+        mut spawn: impl FnMut(usize, Box<dyn FnOnce() + Send>) -> io::Result<JoinHandle<()>>,
+    ) -> io::Result<Self> {
         let shared = Arc::new(Shared {
             queue: Mutex::default(),
             work: Condvar::new(),
             room: Arc::new(Semaphore::new(QUEUED_JOBS)),
         });
-        let thread = |number| {
-            let shared = Arc::clone(&shared);
-            let run = move || while shared.run_next() {};
-            std::thread::Builder::new().name(format!("wal-read-{number}")).spawn(run)
-        };
-        let threads = (0..count.max(1)).map(thread).collect::<io::Result<_>>()?;
-        Ok(Self { shared, threads: Mutex::new(threads) })
+        let workers = Self { shared, threads: Mutex::default() };
+        for number in 0..count.max(1) {
+            let shared = Arc::clone(&workers.shared);
+            match spawn(number, Box::new(move || while shared.run_next() {})) {
+                Ok(thread) => workers.threads.lock().push(thread),
+                Err(error) => {
+                    // Those that have started would wait for ever.
+                    workers.stop();
+                    return Err(error);
+                }
+            }
+        }
+        Ok(workers)
     }
 
-    /// Runs `job` on one of the threads; `None` when they have stopped.
+    /// Runs `job` on one of the threads; `None` when they have stopped, or it panicked.
     pub(crate) async fn run<T: Send + 'static>(&self, job: impl FnOnce() -> T + Send + 'static) -> Option<T> {
         let (answer, answered) = oneshot::channel();
         let run = Box::new(move || {
@@ -128,7 +145,10 @@ impl Shared {
             self.work.notify_one();
         }
         drop(job.place);
-        (job.run)();
+        // Whoever waits for this job is told by what it drops; the thread is there for the next one.
+        if catch_unwind(AssertUnwindSafe(job.run)).is_err() {
+            tracing::error!("a job of a reading thread of the log has panicked");
+        }
         true
     }
 
@@ -167,6 +187,35 @@ mod tests {
         assert_eq!(workers.run(|| 7).await, Some(7));
         workers.stop();
         assert_eq!(workers.run(|| 7).await, None);
+    }
+
+    #[tokio::test]
+    async fn a_job_that_panics_takes_no_thread_with_it() {
+        let workers = Workers::start(1).unwrap();
+        for _ in 0..2 {
+            assert_eq!(workers.run(|| panic!("provoked by a test")).await, None::<()>);
+        }
+        assert_eq!(workers.run(|| 7).await, Some(7));
+        workers.stop();
+    }
+
+    #[test]
+    fn threads_end_when_not_all_of_them_can_be_started() {
+        let (ended, ends) = sync_channel(2);
+        let started = Workers::start_with(3, |number, run| match number {
+            2 => Err(io::ErrorKind::WouldBlock.into()),
+            _ => {
+                let ended = ended.clone();
+                Ok(std::thread::spawn(move || {
+                    run();
+                    ended.send(number).unwrap();
+                }))
+            }
+        });
+        assert_eq!(started.unwrap_err().kind(), io::ErrorKind::WouldBlock);
+        let mut numbers: Vec<_> = ends.try_iter().collect();
+        numbers.sort_unstable();
+        assert_eq!(numbers, [0, 1]);
     }
 
     #[test]
