@@ -17,6 +17,7 @@ use crate::cold;
 use crate::disk::Disk;
 use crate::disk::real::RealDisk;
 use crate::log::{Log, Settings};
+use crate::metrics::QueueCollector;
 use crate::objects::ObjectFiles;
 use crate::reader::{Workers, closed};
 use crate::{Durability, FatalError, MOST_WRITES_IN_FLIGHT, OpenError, WalOptions};
@@ -77,7 +78,7 @@ impl WalBackend {
 
     /// Adds the metrics of the log to a registry, as `wal_*` below the prefix of the registry.
     pub fn register(&self, registry: &mut Registry) {
-        self.log.metrics.register(registry, "wal");
+        register(&self.log, registry);
     }
 
     fn spawn(&self, name: String, run: impl Fn(&Log) + Send + 'static) -> Result<(), FollowError> {
@@ -248,6 +249,13 @@ impl WalBackend {
             })
         })
     }
+}
+
+/// Adds the metrics of a log to a registry.
+pub(crate) fn register(log: &Arc<Log>, registry: &mut Registry) {
+    let registry = registry.sub_registry_with_prefix("wal");
+    log.metrics.register(registry);
+    registry.register_collector(Box::new(QueueCollector(Arc::downgrade(log))));
 }
 
 /// Ends a log after a panic of one of its writers.

@@ -219,6 +219,12 @@ impl Log {
         }
     }
 
+    /// Blocks being written, and bytes that are accepted and not yet written.
+    pub(crate) fn under_way(&self) -> (usize, u64) {
+        let queue = self.queue.lock();
+        (queue.in_flight, queue.waiting_bytes() + queue.writing_bytes())
+    }
+
     fn epoch(&self) -> u64 {
         self.epoch.load(Ordering::Relaxed)
     }

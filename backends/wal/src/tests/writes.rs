@@ -9,6 +9,8 @@ use bytes::Bytes;
 use chronik_backend::{Append, AppendClass, AppendError, Committed, Follower, Position, StorageBackend};
 use chronik_types::{ManualClock, TimestampMs};
 use parking_lot::{Condvar, Mutex};
+use prometheus_client::encoding::text::encode;
+use prometheus_client::registry::Registry;
 
 use super::life::{Life, settings};
 use super::{options, pattern};
@@ -83,6 +85,28 @@ fn an_overfull_queue_refuses() {
     assert!(life.log.append(append(2, 100)).is_err(), "what is being written counts");
     life.log.complete(group, Ok(()));
     life.log.append(append(3, 100)).expect("there is room again");
+}
+
+#[test]
+fn what_waits_and_what_is_under_way_can_be_seen() {
+    let Life { log, .. } = Life::begin(&SimDisk::new(), Durability::Fsync).expect("open");
+    let log = Arc::new(log);
+    let mut registry = Registry::default();
+    crate::backend::register(&log, &mut registry);
+    let shown = |expected: [&str; 2]| {
+        let mut text = String::new();
+        encode(&mut text, &registry).expect("text");
+        for line in expected {
+            assert!(text.lines().any(|found| found == line), "{line} is not in {text}");
+        }
+    };
+    shown(["wal_writes_in_flight 0", "wal_queued_bytes 0"]);
+    log.append(append(0, 100)).expect("append");
+    let group = log.take().expect("a group");
+    log.append(append(1, 200)).expect("append");
+    shown(["wal_writes_in_flight 1", "wal_queued_bytes 316"]);
+    log.complete(group, Ok(()));
+    shown(["wal_writes_in_flight 0", "wal_queued_bytes 208"]);
 }
 
 #[test]
