@@ -1,8 +1,9 @@
 //! The segment files of a directory: found, created, recycled, removed.
 //!
 //! Names become visible only when what they name is whole: a header is written and synced before its file gets the
-//! name of a segment, and the directory is synced after every change of a name. Segments are removed oldest first, so
-//! a gap between two of them is never our doing. One removed file stays as `spare` for the next segment: its pages are
+//! name of a segment, and the directory is synced after every change of a name. Trimming removes the oldest first, the
+//! repair of the end the newest, and one that cannot be removed is still there, so a gap between two of them is never our
+//! doing. One removed file stays as `spare` for the next segment: its pages are
 //! on disk already, and writing over them is cheaper than allocating new ones.
 
 use std::collections::BTreeMap;
@@ -169,23 +170,33 @@ impl Segments {
         Ok(Created { segment, file, recycled })
     }
 
-    /// Removes a segment; its file becomes the spare if there is none and it has the right size.
+    /// Removes a segment; its file becomes the spare if there is none and it has the right size. On an error it is still
+    /// there, unless only how durably it is gone is not known.
     pub(crate) fn remove(&self, segment: &Segment, spare_bytes: u64) -> io::Result<()> {
         let mut spare = self.spare.lock();
         // Readers that look it up from now on learn that it is gone before its pages are used again.
-        self.by_start.write().remove(&segment.start);
+        let removed = self.by_start.write().remove(&segment.start);
         let recycle = !*spare && segment.bytes == spare_bytes && segment.defect.is_none();
-        if recycle {
-            self.disk.rename(&segment.name(), SPARE)?;
+        let gone = if recycle {
+            self.disk.rename(&segment.name(), SPARE)
         } else {
-            self.disk.remove(&segment.name())?;
+            self.disk.remove(&segment.name())
+        };
+        if let Err(error) = gone {
+            // A rename in two steps may have made the new name.
+            *spare |= recycle && self.disk.open(SPARE, Access::Read).is_ok();
+            self.by_start.write().extend(removed.map(|removed| (removed.start, removed)));
+            return Err(error);
         }
         *spare |= recycle;
         self.disk.sync_dir("")
     }
 
+    /// Whether the spare has the size of a segment, and is not a segment as well: a rename in two steps that was interrupted
+    /// leaves both names.
     fn spare_is_usable(&self, bytes: u64) -> io::Result<bool> {
-        Ok(self.disk.open(SPARE, Access::Read)?.len()? == bytes)
+        let file = self.disk.open(SPARE, Access::Read)?;
+        Ok(file.len()? == bytes && file.names()? == 1)
     }
 
     fn remove_spare(&self, spare: &mut bool) -> io::Result<()> {

@@ -37,6 +37,8 @@ pub(crate) trait Disk: fmt::Debug + Send + Sync {
 pub(crate) trait DiskFile: fmt::Debug + Send + Sync {
     /// Length in bytes.
     fn len(&self) -> io::Result<u64>;
+    /// How many names the file has.
+    fn names(&self) -> io::Result<u64>;
     /// Sets the length and reserves the space, so that later writes within cannot run out of it.
     fn allocate(&self, len: u64) -> io::Result<()>;
     /// Writes all of `bytes` at `offset`.

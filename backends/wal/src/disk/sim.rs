@@ -326,6 +326,10 @@ impl DiskFile for SimFile {
         Ok(self.inner.lock().inodes[self.inode].len() as u64)
     }
 
+    fn names(&self) -> io::Result<u64> {
+        Ok(self.inner.lock().names.values().filter(|inode| **inode == self.inode).count() as u64)
+    }
+
     fn allocate(&self, len: u64) -> io::Result<()> {
         let mut inner = self.inner.lock();
         let more = len - inner.inodes[self.inode].len() as u64;

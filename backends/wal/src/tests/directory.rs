@@ -5,6 +5,7 @@ use chronik_backend::{Append, AppendClass, StorageBackend};
 
 use super::{block_on, options, pattern};
 use crate::dump::LogDump;
+use crate::format::segment_name;
 use crate::{OpenError, WalBackend};
 
 const SEGMENT_BYTES: u64 = 64 << 10;
@@ -56,6 +57,36 @@ fn the_size_of_segments_can_change() {
             recorder.wait_for(token);
         }
     }
+}
+
+/// A rename in two steps, which some file systems need, may be interrupted between them.
+#[test]
+fn a_spare_that_is_a_segment_as_well_is_not_written_over() {
+    let dir = tempfile::tempdir().expect("a directory");
+    for (first, is_linked) in [(0, true), (4, false)] {
+        let backend = WalBackend::open(options(dir.path(), SEGMENT_BYTES)).expect("open");
+        let recorder = Recorder::default();
+        backend.follow(backend.start(), Box::new(recorder.clone())).expect("follow");
+        assert_eq!(recorder.committed().len() as u64, first);
+        for token in first..first + 4 {
+            let append =
+                Append { token, entry: pattern(token, 10), data: Vec::new(), class: AppendClass::Data };
+            backend.append(append).expect("append");
+            backend.seal();
+            recorder.wait_for(token);
+        }
+        block_on(backend.close());
+        drop(backend);
+        if is_linked {
+            let segment = dir.path().join(segment_name(0));
+            std::fs::hard_link(segment, dir.path().join("spare")).expect("a second name");
+        }
+    }
+    let backend = WalBackend::open(options(dir.path(), SEGMENT_BYTES)).expect("open");
+    let recorder = Recorder::default();
+    backend.follow(backend.start(), Box::new(recorder.clone())).expect("follow");
+    let expected: Vec<_> = (0..8).map(|token| pattern(token, 10)).collect();
+    assert_eq!(recorder.entries(), expected);
 }
 
 /// The bytes of format version 1, as they were written when it was made: they must be readable for ever.

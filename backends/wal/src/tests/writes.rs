@@ -269,6 +269,24 @@ fn a_log_opened_without_any_room_takes_entries_once_there_is_space() {
     assert_eq!(life.seen.lock().history.len() as u64, acknowledged + 1);
 }
 
+#[test]
+fn a_segment_that_cannot_be_removed_is_still_there() {
+    let disk = SimDisk::new();
+    let mut life = Life::begin(&disk, Durability::Fsync).expect("open");
+    for token in 0..3 {
+        life.log.append(append(token, 100)).expect("accepted");
+        life.log.seal();
+        life.drain();
+    }
+    let boundary = life.seen.lock().boundaries[1].get();
+    let segments = life.log.segments.all();
+    disk.fail_in(1);
+    life.log.trim(boundary).expect_err("injected");
+    assert_eq!(life.log.segments.all(), segments);
+    assert_eq!(life.log.trim(boundary).expect("trim"), boundary);
+    assert_eq!(life.log.segments.all(), segments[2..]);
+}
+
 /// A follower that panics must not leave the process as if nothing had happened.
 #[test]
 fn a_panic_of_the_follower_is_fatal() {
