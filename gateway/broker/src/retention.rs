@@ -17,10 +17,12 @@ use crate::{Broker, ChangeError, Partition, ReadError};
 const PARTITIONS_PER_ENTRY: usize = 1_000;
 
 impl Broker {
-    /// Looks at every partition once and gives up what is too old or too much.
+    /// Looks at every partition once and gives up what is too old or too much. What storage refuses waits for the next time;
+    /// the rest goes all the same.
     pub(crate) async fn retain(&self) -> Result<(), ChangeError> {
         let now = self.core.clock.now();
         let mut due = Vec::new();
+        let mut refused = None;
         for topic in self.topics().iter() {
             let configs = topic.configs();
             let (age, size) = (configs.retention(), configs.retention_size());
@@ -37,12 +39,15 @@ impl Broker {
                         tracing::warn!(%topic, partition = %partition.index(), %error, "retention cannot be worked out");
                     }
                 }
-            }
-            if due.len() >= PARTITIONS_PER_ENTRY {
-                self.give_up(std::mem::take(&mut due)).await?;
+                if due.len() >= PARTITIONS_PER_ENTRY
+                    && let Err(error) = self.give_up(std::mem::take(&mut due)).await
+                {
+                    refused.get_or_insert(error);
+                }
             }
         }
-        self.give_up(due).await
+        self.give_up(due).await?;
+        refused.map_or(Ok(()), Err)
     }
 
     async fn give_up(&self, due: Vec<(TopicPartition, Offset)>) -> Result<(), ChangeError> {

@@ -194,11 +194,11 @@ impl Broker {
     /// # Errors
     /// When storage does not take the change.
     pub async fn run_retention(&self) -> Result<(), crate::ChangeError> {
-        self.retain().await?;
+        let retained = self.retain().await;
         if self.core.segments.active_is_dead() {
             self.backend.seal();
         }
-        Ok(())
+        retained
     }
 
     /// Forgets idempotent producers that have been idle for `producer_id_expiration`. Runs by itself every

@@ -1,7 +1,10 @@
 //! Retention by age and by size, and the space that comes back.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use chronik_backend::AppendError;
+use chronik_broker::{ProduceBatch, ProduceRequest};
 use chronik_config::Settings;
 use chronik_types::{Entropy, Offset};
 
@@ -29,6 +32,25 @@ async fn records_go_by_age_and_no_earlier() {
     for topic in ["kept", "compacted"] {
         assert_eq!(rig.partition(topic, 0).log_start_offset(), Offset::ZERO);
     }
+}
+
+#[tokio::test]
+async fn a_refusal_keeps_a_thousand_partitions_at_most() {
+    let rig = Rig::new().await;
+    let topic = rig.topic_with("t", 1_003, &[("retention.ms", "1000")]).await;
+    let batches = topic
+        .partitions()
+        .iter()
+        .map(|partition| ProduceBatch { partition: Arc::clone(partition), records: batch(1) });
+    let request = ProduceRequest { batches: batches.collect(), zstd_allowed: true, transaction: None };
+    assert!(rig.broker.produce(request).await.iter().all(Result::is_ok));
+    rig.clock.advance(Duration::from_secs(2));
+    let kept = || topic.partitions().iter().filter(|partition| partition.size_bytes() > 0).count();
+    rig.faults.fail_append(1, AppendError::Overloaded { queued: 2, limit: 1 });
+    rig.broker.run_retention().await.unwrap_err();
+    assert_eq!(kept(), 1_000);
+    rig.broker.run_retention().await.unwrap();
+    assert_eq!(kept(), 0);
 }
 
 #[tokio::test]
