@@ -19,7 +19,8 @@ fn parse(line: &str) -> CompareArgs {
 
 #[test]
 fn what_a_script_gives_can_be_given_again() {
-    let args = parse("--table T1 --pairs 3 --seconds 2 --warmup 0.5 --table T3 --pairs 9 --seconds 1 --warmup 0");
+    let args =
+        parse("--table T1 --pairs 3 --seconds 2 --warmup 0.5 --table T3 --pairs 9 --seconds 1 --warmup 0");
     assert_eq!((args.table, args.pairs), (vec![TableName::T3], 9));
     assert!((args.seconds - 1.0).abs() < 1e-9 && args.warmup.abs() < 1e-9);
 }
