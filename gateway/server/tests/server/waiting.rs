@@ -52,9 +52,10 @@ async fn is_served(client: &mut Client) {
     in_time(served).await;
 }
 
-/// A fetch that waits for more than ever comes.
-fn patient(partitions: usize) -> FetchRequest {
-    request(vec![partition(0, 0); partitions]).with_max_wait_ms(i32::MAX).with_min_bytes(i32::MAX)
+/// A fetch from so many partitions that waits for more than ever comes.
+fn patient(partitions: i32) -> FetchRequest {
+    let named = (0..partitions).map(|index| partition(index, 0)).collect();
+    request(named).with_max_wait_ms(i32::MAX).with_min_bytes(i32::MAX)
 }
 
 #[tokio::test]
@@ -76,7 +77,7 @@ async fn fetches_give_the_memory_of_their_requests_back() {
 #[tokio::test]
 async fn a_fetch_that_has_no_room_to_wait_answers_at_once() {
     let gateway = gateway().await;
-    gateway.topic("t", 1).await;
+    gateway.topic("t", 1_000).await;
     let (mut first, mut second, mut third) =
         (gateway.client().await, gateway.client().await, gateway.client().await);
     first.send(12, &patient(1_000)).await;
