@@ -77,7 +77,11 @@ pub(crate) fn measure(contest: &mut Contest<'_>) -> Result<Table, BenchError> {
         table.rows.push(both::cells(name, &ours, &peer, remark));
         table.data.push(both::data(name, &ours, &peer));
     }
-    contest.everybody()?;
+    // A peer that did not come back is gone; what was measured before is not.
+    if let Err(error) = contest.everybody() {
+        contest.failed = true;
+        table.notes.push(error.to_string());
+    }
     Ok(table)
 }
 
