@@ -157,6 +157,8 @@ fn fill(
     let written = records(topic, &side)?;
     if let Some((side, seconds)) = restart(contest, &side, Signal::KILL, &SETTINGS, &ready)? {
         found.killed_ms = Some(seconds * 1e3);
+        // The metadata may show leaders that do not lead yet.
+        until(START_SECONDS, || records(topic, &side))?;
         read_back(contest, &side, topic, written)?;
     }
     Ok(())
