@@ -172,16 +172,22 @@ fn a_full_disk_does_not_keep_a_log_from_opening() {
     assert_eq!(life.seen.lock().acknowledged, 1);
 }
 
-/// Nobody reads what is before the boundary then, so the mark of such a start does not repeat a checksum.
-#[test]
-fn a_start_from_a_boundary_with_nothing_behind_it_leaves_a_log_that_can_be_read_from_its_start() {
-    let disk = SimDisk::new();
-    let mut life = Life::begin(&disk, Durability::Fsync).expect("open");
+/// A life of a new log that has sealed three segments, of an entry each.
+fn three_segments(disk: &SimDisk) -> Life {
+    let mut life = Life::begin(disk, Durability::Fsync).expect("open");
     for token in 0..3 {
         life.log.append(append(token, 100)).expect("accepted");
         life.log.seal();
         life.drain();
     }
+    life
+}
+
+/// Nobody reads what is before the boundary then, so the mark of such a start does not repeat a checksum.
+#[test]
+fn a_start_from_a_boundary_with_nothing_behind_it_leaves_a_log_that_can_be_read_from_its_start() {
+    let disk = SimDisk::new();
+    let life = three_segments(&disk);
     let boundary = *life.seen.lock().boundaries.last().expect("a boundary");
     life.kill();
     let mut life =
@@ -272,12 +278,7 @@ fn a_log_opened_without_any_room_takes_entries_once_there_is_space() {
 #[test]
 fn a_segment_that_cannot_be_removed_is_still_there() {
     let disk = SimDisk::new();
-    let mut life = Life::begin(&disk, Durability::Fsync).expect("open");
-    for token in 0..3 {
-        life.log.append(append(token, 100)).expect("accepted");
-        life.log.seal();
-        life.drain();
-    }
+    let life = three_segments(&disk);
     let boundary = life.seen.lock().boundaries[1].get();
     let segments = life.log.segments.all();
     disk.fail_in(1);
