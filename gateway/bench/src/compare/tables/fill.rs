@@ -1,4 +1,4 @@
-//! Records that a side has before a row is measured.
+//! Records that a side has before a row is measured, and whether it still has them.
 
 use super::row::words;
 use crate::BenchError;
@@ -40,5 +40,24 @@ fn write(
     Err(BenchError::Unsupported(format!(
         "{} took {} of {records} records, with {} errors",
         side.name, report.records, report.errors
+    )))
+}
+
+/// Reads a topic once and verifies every batch; an error unless it holds so many records.
+pub(super) fn read_back(
+    contest: &Contest<'_>,
+    side: &Side,
+    topic: &str,
+    records: u64,
+) -> Result<(), BenchError> {
+    let load = words(&format!("--mode consume --validate --duration 600 --warmup 0 --topic {topic}"));
+    let report = Generator::start(side, &load, contest.cores, &contest.dir)?.finish()?;
+    if report.is_clean() && report.records == records {
+        return Ok(());
+    }
+    let found = report.verified.unwrap_or_default();
+    Err(BenchError::Unsupported(format!(
+        "{} gave back {} of {records} records, {} missing and {} corrupt",
+        side.name, report.records, found.missing, found.corrupt
     )))
 }

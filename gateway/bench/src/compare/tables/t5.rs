@@ -4,7 +4,7 @@ use chronik_sol::monotonic_seconds;
 use rustix::process::Signal;
 
 use super::both::{self, Single};
-use super::fill::append_first;
+use super::fill::{append_first, read_back};
 use super::row::{classes_text, strongest_class, timing, validate, words};
 use crate::BenchError;
 use crate::cluster;
@@ -228,20 +228,6 @@ fn records(topic: &str, side: &Side) -> Result<u64, BenchError> {
     let leaders = leaders.map_err(refused)?;
     let bounds = cluster::bounds(topic, &leaders)?;
     Ok(bounds.values().map(|bounds| bounds.end.abs_diff(bounds.start)).sum())
-}
-
-/// Reads everything once: as much must be there as before the process was killed.
-fn read_back(contest: &Contest<'_>, side: &Side, topic: &str, records: u64) -> Result<(), BenchError> {
-    let load = words(&format!("--mode consume --validate --duration 600 --warmup 0 --topic {topic}"));
-    let report = Generator::start(side, &load, contest.cores, &contest.dir)?.finish()?;
-    if report.is_clean() && report.records >= records {
-        return Ok(());
-    }
-    let lost = report.verified.unwrap_or_default();
-    Err(BenchError::Unsupported(format!(
-        "{} of {records} records after SIGKILL, {} missing and {} corrupt",
-        report.records, lost.missing, lost.corrupt
-    )))
 }
 
 fn say(contest: &mut Contest<'_>, name: &str, side: &Side, what: &str) {
