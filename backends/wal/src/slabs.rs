@@ -4,8 +4,8 @@
 //! and memory that is given back has to be zeroed by the kernel when it is taken again. A slab is free once the last block
 //! in it is forgotten, and the next blocks go there.
 //!
-//! New memory is slow where it is touched first: the kernel clears 2 MiB at once, and a virtual machine's host may have to
-//! find them, which took 5 ms. So housekeeping makes a slab ahead of those who write ([`Slabs::prepare`]).
+//! Slabs lie in huge pages, but for the first: an idle gateway fills little of it. New memory is slow where it is touched
+//! first: the kernel clears 2 MiB at once, and a virtual machine's host may have to find them, which took 5 ms. So housekeeping makes a slab ahead of those who write ([`Slabs::prepare`]).
 //!
 //! A slice of a block keeps the whole slab. Readers who take their answers slowly, each from another slab, could so hold many
 //! times what is in their answers; where that begins to show ([`Slabs::is_crowded`]), reads copy.
@@ -15,6 +15,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bytes::{Bytes, BytesMut};
+use chronik_pages::{HUGE_PAGE, prefer_huge};
 use parking_lot::Mutex;
 
 use crate::format::PAGE;
@@ -75,8 +76,7 @@ impl Slabs {
     /// Room for a block of this length.
     pub(crate) fn get(&self, len: usize) -> Room {
         if len > SLAB_LEN / 2 {
-            let bytes = aligned(BytesMut::with_capacity(len + PAGE_LEN), len);
-            return Room { bytes, occupied: (len + PAGE_LEN) as u64 };
+            return Room { bytes: in_huge_pages(room(len)), occupied: len as u64 };
         }
         let mut state = self.state.lock();
         let mut occupied = len;
@@ -84,10 +84,15 @@ impl Slabs {
             Some(open) if open.capacity() >= len => open,
             full => {
                 occupied += full.as_ref().map_or(0, BytesMut::capacity);
-                let slab = state.next.take().or_else(|| state.free_slab());
+                let found = state.next.take().or_else(|| state.free_slab());
+                // The first one stays in ordinary pages: who writes little needs only few of them.
+                let slab = found.unwrap_or_else(|| match &full {
+                    Some(_) => in_huge_pages(room(SLAB_LEN)),
+                    None => room(SLAB_LEN),
+                });
                 state.filled.extend(full);
                 self.filled.store(state.filled.len() * SLAB_LEN, Ordering::Relaxed);
-                aligned(slab.unwrap_or_else(new_slab), SLAB_LEN)
+                slab
             }
         };
         state.open = Some(bytes.split_off(len.next_multiple_of(PAGE_LEN)));
@@ -104,8 +109,8 @@ impl Slabs {
 
     /// Makes the slab that will be filled next, and touches its memory.
     pub(crate) fn prepare(&self) {
-        let mut slab = new_slab();
-        slab.resize(slab.capacity(), 0);
+        let mut slab = in_huge_pages(room(SLAB_LEN));
+        slab.resize(SLAB_LEN, 0);
         slab.clear();
         // If one has become free meanwhile, this one goes again.
         self.state.lock().next.get_or_insert(slab);
@@ -141,11 +146,11 @@ impl State {
         let mut found = None;
         let mut spare = SPARE_SLABS;
         self.filled.retain_mut(|slab| {
-            if !slab.try_reclaim(SLAB_LEN + PAGE_LEN) {
+            if !slab.try_reclaim(SLAB_LEN + HUGE_PAGE) {
                 return true;
             }
             if found.is_none() {
-                found = Some(std::mem::take(slab));
+                found = Some(aligned(std::mem::take(slab), SLAB_LEN));
                 return false;
             }
             let keep = spare > 0;
@@ -156,14 +161,20 @@ impl State {
     }
 }
 
-/// Room for a slab, wherever it has to begin to be aligned.
-fn new_slab() -> BytesMut {
-    BytesMut::with_capacity(SLAB_LEN + PAGE_LEN)
+/// Room for so many bytes, from where a huge page would begin.
+fn room(len: usize) -> BytesMut {
+    aligned(BytesMut::with_capacity(len + HUGE_PAGE), len)
 }
 
-/// The aligned part, of a length, of empty memory that is a page longer.
+/// The same room, in huge pages as far as it fills them.
+fn in_huge_pages(mut room: BytesMut) -> BytesMut {
+    prefer_huge(room.spare_capacity_mut());
+    room
+}
+
+/// The aligned part, of a length, of empty memory that is longer by a huge page.
 fn aligned(mut memory: BytesMut, len: usize) -> BytesMut {
-    let mut memory = memory.split_off(memory.as_ptr().align_offset(PAGE_LEN));
+    let mut memory = memory.split_off(memory.as_ptr().align_offset(HUGE_PAGE));
     drop(memory.split_off(len));
     memory
 }
@@ -243,8 +254,7 @@ mod tests {
         assert!(!slabs.is_short());
         let place = slabs.state.lock().next.as_ref().map(|slab| slab.as_ptr() as usize);
         let third = fill(&slabs, SLAB_LEN / 2).0;
-        let from = third.as_ptr() as usize - place.expect("it was made");
-        assert!(from < PAGE_LEN, "the block lies where it was made, but for the alignment");
+        assert_eq!(Some(third.as_ptr() as usize), place, "the block lies where it was made");
 
         drop((first, second));
         fill(&slabs, PAGE_LEN);
