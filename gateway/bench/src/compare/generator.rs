@@ -1,7 +1,7 @@
 //! Runs of the load generator: each is a process of its own, on the client's core.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
@@ -15,20 +15,42 @@ use crate::{BenchError, Report};
 #[derive(Debug)]
 pub(crate) struct Generator {
     child: Child,
-    files: [std::path::PathBuf; 2],
+    files: [PathBuf; 2],
     deadline: f64,
 }
 
 impl Generator {
     /// Starts `chronik bench` against a side, with these arguments besides those that each run has.
     pub(crate) fn start(side: &Side, load: &[String], cores: Cores, dir: &Path) -> Result<Self, BenchError> {
-        let exe = std::env::current_exe().map_err(BenchError::system("cannot find this program's file"))?;
+        Self::run(Command::new(this_program()?), side, load, cores, dir)
+    }
+
+    /// The same, for a load that any other generator on its core interrupts at once, so that the other measures the server
+    /// and not this one. Priorities would not do: the kernel lets a process of the least one finish its slice, which is
+    /// milliseconds.
+    pub(crate) fn start_behind(
+        side: &Side,
+        load: &[String],
+        cores: Cores,
+        dir: &Path,
+    ) -> Result<Self, BenchError> {
+        let mut command = Command::new("chrt");
+        command.args(["--idle", "0"]).arg(this_program()?);
+        Self::run(command, side, load, cores, dir)
+    }
+
+    fn run(
+        mut command: Command,
+        side: &Side,
+        load: &[String],
+        cores: Cores,
+        dir: &Path,
+    ) -> Result<Self, BenchError> {
         let number = monotonic_seconds().to_bits();
         let file = |kind: &str| dir.join(format!("chronik-bench.{}.{number:x}.{kind}", std::process::id()));
         let files = [file("json"), file("err")];
         let err =
             fs::File::create(&files[1]).map_err(BenchError::system("cannot make a file for messages"))?;
-        let mut command = Command::new(exe);
         command.args(["bench", "--bootstrap", &side.address, "--durability", side.class.name()]);
         if let Some(pid) = side.pid {
             command.args(["--server-pid", &pid.to_string()]);
@@ -37,12 +59,6 @@ impl Generator {
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(err);
         let child = process::spawn_on(cores.client, &mut command, "the load generator")?;
         Ok(Self { child, files, deadline: monotonic_seconds() + LIMIT_SECONDS })
-    }
-
-    /// Lets other generators on its core go first, so that they measure the server and not this one.
-    pub(crate) fn give_way(self) -> Result<Self, BenchError> {
-        process::give_way(self.child.id())?;
-        Ok(self)
     }
 
     /// Waits for its end.
@@ -64,6 +80,10 @@ impl Generator {
             BenchError::Unsupported(format!("a run ended with {status} and no report: {}", said.trim()))
         })
     }
+}
+
+fn this_program() -> Result<PathBuf, BenchError> {
+    std::env::current_exe().map_err(BenchError::system("cannot find this program's file"))
 }
 
 impl Drop for Generator {

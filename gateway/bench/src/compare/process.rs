@@ -5,7 +5,7 @@ use std::io;
 
 use std::process::{Child, Command};
 
-use rustix::process::{Pid, Signal, kill_process, setpriority_process};
+use rustix::process::{Pid, Signal, kill_process};
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 
 use crate::{BenchError, cpu};
@@ -59,17 +59,6 @@ pub(crate) fn spawn_on(core: Option<usize>, command: &mut Command, what: &str) -
     sched_setaffinity(None, &before).map_err(refused)?;
     spawned.map_err(BenchError::system(format!("cannot start {what}")))
 }
-
-/// Lets all others on its core go before a process with one thread.
-pub(crate) fn give_way(pid: u32) -> Result<(), BenchError> {
-    let process = i32::try_from(pid).ok().and_then(Pid::from_raw);
-    setpriority_process(process, LEAST_PRIORITY).map_err(|errno| BenchError::System {
-        what: format!("cannot lower the priority of process {pid}"),
-        source: errno.into(),
-    })
-}
-
-const LEAST_PRIORITY: i32 = 19;
 
 /// Sends a signal.
 pub(crate) fn signal(pid: u32, signal: Signal) -> Result<(), BenchError> {

@@ -90,7 +90,7 @@ pub(crate) fn measure(contest: &mut Contest<'_>) -> Result<Table, BenchError> {
              Consumers read disjoint partitions, copy what arrives and look at the headers of batches; discarded: the kernel \
              throws the records away instead. What both sides hold is verified {}. Limit: the null broker that sends. \
              Producers send 10,000 records of 1 KiB a second; the consumer beside them throws away what it reads, so that it \
-             takes little of their core, and goes after them there. p50 and p99 of reads are those of fetches.",
+             takes little of their core, and is interrupted there by them (SCHED_IDLE). p50 and p99 of reads are those of fetches.",
             contest.args.old_gib,
             if can_drop_caches() {
                 "from an empty page cache"
@@ -200,7 +200,7 @@ fn produce(
                 drop_caches();
                 let mut read = words("--mode consume --discard --connections 1 --concurrency 1 --warmup 0");
                 read.extend(words(&format!("--duration {seconds} --topic {topic}")));
-                Some(Generator::start(side, &read, contest.cores, &contest.dir)?.give_way()?)
+                Some(Generator::start_behind(side, &read, contest.cores, &contest.dir)?)
             }
         };
         let mut load = load.clone();
