@@ -4,7 +4,16 @@ use bytes::Bytes;
 use kafka_protocol::protocol::Request;
 
 use crate::api;
-use crate::wellformed::{Malformed, Reason, check_request, surplus};
+use crate::api::Api;
+use crate::wellformed::{Malformed, Reason, WellFormed, check_request, surplus};
+
+/// Proves the body of a request well-formed, without decoding it: says what it would take.
+///
+/// # Errors
+/// Those of [`decode_request`].
+pub fn weigh_request<T: Request>(version: i16, body: &[u8]) -> Result<WellFormed, Malformed> {
+    check_request(api_of::<T>(version)?, version, body)
+}
 
 /// Decodes the body of a request, that is, what [`parse_request_header`](crate::header::parse_request_header) left.
 ///
@@ -15,9 +24,16 @@ use crate::wellformed::{Malformed, Reason, check_request, surplus};
 /// adds to its Metadata and its ListGroups; Kafka overlooks any, but nothing good follows from a peer that counts
 /// differently than we do.
 pub fn decode_request<T: Request>(version: i16, body: &mut Bytes) -> Result<T, Malformed> {
-    let unsupported = || Malformed::new("request", version, 0, Reason::UnsupportedVersion);
-    let api = api::lookup(T::KEY).ok_or_else(unsupported)?;
-    check_request(api, version, body)?;
+    weigh_request::<T>(version, body)?;
+    decode_weighed(version, body)
+}
+
+/// [`decode_request`] of what [`weigh_request`] has just passed.
+///
+/// # Errors
+/// When kafka-protocol sees it otherwise.
+pub fn decode_weighed<T: Request>(version: i16, body: &mut Bytes) -> Result<T, Malformed> {
+    let api = api_of::<T>(version)?;
     let length = body.len();
     let decoder_failed = |left: usize, message: String| {
         Malformed::new(api.name, version, length.saturating_sub(left), Reason::Decoder { message })
@@ -28,4 +44,9 @@ pub fn decode_request<T: Request>(version: i16, body: &mut Bytes) -> Result<T, M
     }
     body.clear();
     Ok(request)
+}
+
+fn api_of<T: Request>(version: i16) -> Result<&'static Api, Malformed> {
+    let unsupported = || Malformed::new("request", version, 0, Reason::UnsupportedVersion);
+    api::lookup(T::KEY).ok_or_else(unsupported)
 }

@@ -26,7 +26,21 @@ pub(crate) use walker::allocation;
 pub struct WellFormed {
     /// An upper estimate of the memory that decoding allocates, in bytes, without the frame itself.
     pub decoded_bytes: usize,
+    /// What its elements are estimated to take beside that until they are answered, in bytes.
+    pub handled_bytes: usize,
 }
+
+impl WellFormed {
+    /// What it takes beside its frame, in bytes.
+    #[must_use]
+    pub const fn bytes(self) -> usize {
+        self.decoded_bytes.saturating_add(self.handled_bytes)
+    }
+}
+
+/// The most that the elements of one request may take until they are answered: room for more partitions than a large
+/// cluster has. In Kafka only the size of the request holds.
+pub(crate) const MAX_HANDLED_BYTES: usize = 128 * 1024 * 1024;
 
 /// How much memory decoding a body of `length` bytes may take: 8 times the body, and 64 KiB.
 #[must_use]
@@ -61,10 +75,7 @@ pub fn check_request(api: &Api, version: i16, body: &[u8]) -> Result<WellFormed,
     }
     let walker = Walker::new(body, version, api.is_flexible(version), allowed_memory(body.len()))
         .overlooking(surplus(api, version));
-    match walker.walk(api.request) {
-        Ok(memory) => Ok(WellFormed { decoded_bytes: memory }),
-        Err(flaw) => Err(flaw.in_message(api.name, version)),
-    }
+    walker.walk(api.request).map_err(|flaw| flaw.in_message(api.name, version))
 }
 
 /// Checks a message that stands inside another one and has plain lengths, whatever the version of the outer one. What
@@ -76,8 +87,5 @@ pub(crate) fn check_embedded(
     body: &[u8],
 ) -> Result<WellFormed, Malformed> {
     let walker = Walker::new(body, version, false, allowed_memory(body.len())).overlooking(usize::MAX);
-    match walker.walk(shape) {
-        Ok(memory) => Ok(WellFormed { decoded_bytes: memory }),
-        Err(flaw) => Err(flaw.in_message(name, version)),
-    }
+    walker.walk(shape).map_err(|flaw| flaw.in_message(name, version))
 }

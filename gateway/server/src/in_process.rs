@@ -37,6 +37,7 @@ where
         broker: parts.broker,
         settings: parts.settings.clone(),
         answer_memory: Admission::new(memory / 2),
+        element_memory: Admission::new(memory / 4),
         waiting_memory: Admission::new(memory / 4),
         connection_metrics: Arc::new(ConnectionMetrics::register(parts.registry)),
     };

@@ -84,6 +84,8 @@ impl Server {
             settings: parts.settings.clone(),
             // Beside the memory of requests, half as much for answers.
             answer_memory: Admission::new(limits.queued_max_request_bytes.get() / 2),
+            // Some hundred bytes for each partition that somebody asks about.
+            element_memory: Admission::new(limits.queued_max_request_bytes.get() / 4),
             // Some hundred bytes for each partition that somebody waits for.
             waiting_memory: Admission::new(limits.queued_max_request_bytes.get() / 4),
             connection_metrics,

@@ -11,8 +11,11 @@ use super::input::Input;
 use super::output::Output;
 use crate::request::decode_request;
 use crate::response::{EncodeError, Segments};
+use crate::wellformed::MAX_HANDLED_BYTES;
 use crate::wellformed::Malformed;
-use crate::wellformed::requests::{FETCH, FETCH_FORGOTTEN_TOPIC, FETCH_PARTITION, FETCH_TOPIC};
+use crate::wellformed::requests::{
+    FETCH, FETCH_FORGOTTEN_TOPIC, FETCH_PARTITION, FETCH_PARTITION_COST, FETCH_TOPIC,
+};
 
 /// The version from which topics go by id (KIP-516).
 pub const TOPIC_IDS_SINCE: i16 = 13;
@@ -104,7 +107,7 @@ impl FetchRequest {
         if !(4..=18).contains(&version) {
             return None;
         }
-        let input = &mut Input::new(body, version >= FLEXIBLE_SINCE, FETCH.memory)?;
+        let input = &mut Input::new(body, version >= FLEXIBLE_SINCE, FETCH.memory, MAX_HANDLED_BYTES)?;
         // Later it stands in a tagged field, which only brokers send.
         let replica_id = if version <= 14 { input.int32()? } else { -1 };
         let mut request = Self {
@@ -146,7 +149,7 @@ impl FetchRequest {
 impl FetchTopic {
     fn read(version: i16, input: &mut Input<'_>) -> Option<Self> {
         let (name, id) = input.topic(version >= TOPIC_IDS_SINCE)?;
-        let count = input.count(FETCH_PARTITION.memory)?;
+        let count = input.count_costing(FETCH_PARTITION.memory, FETCH_PARTITION_COST)?;
         let mut partitions = Vec::with_capacity(count);
         for _ in 0..count {
             partitions.push(FetchPartition::read(version, input)?);

@@ -14,12 +14,15 @@ pub(super) struct Input<'a> {
     flexible: bool,
     /// Memory that decoding may still take, by the estimate of the well-formedness check.
     memory_left: usize,
+    /// Memory that its elements may still take, by the same estimate: decoded, handled and answered.
+    cost_left: usize,
 }
 
 impl<'a> Input<'a> {
-    /// A body whose decoded form takes at least `memory` bytes.
-    pub(super) fn new(body: &'a Bytes, flexible: bool, memory: usize) -> Option<Self> {
-        let mut input = Self { body, rest: body, flexible, memory_left: allowed_memory(body.len()) };
+    /// A body whose decoded form takes at least `memory` bytes. Its elements may take `most_cost` until they are answered.
+    pub(super) fn new(body: &'a Bytes, flexible: bool, memory: usize, most_cost: usize) -> Option<Self> {
+        let memory_left = allowed_memory(body.len());
+        let mut input = Self { body, rest: body, flexible, memory_left, cost_left: most_cost };
         input.account(1, memory)?;
         Some(input)
     }
@@ -94,6 +97,13 @@ impl<'a> Input<'a> {
             return None;
         }
         self.account(count, memory)?;
+        Some(count)
+    }
+
+    /// [`Input::count`] of elements of which each takes `cost` bytes beside, until it is answered.
+    pub(super) fn count_costing(&mut self, memory: usize, cost: usize) -> Option<usize> {
+        let count = self.count(memory)?;
+        self.cost_left = self.cost_left.checked_sub(count.checked_mul(cost)?)?;
         Some(count)
     }
 

@@ -9,10 +9,12 @@ use kafka_protocol::protocol::StrBytes;
 
 use super::input::Input;
 use super::output::Output;
-use crate::request::decode_request;
+use crate::request::{decode_request, weigh_request};
 use crate::response::{EncodeError, Segments};
-use crate::wellformed::Malformed;
-use crate::wellformed::requests::{PRODUCE, PRODUCE_PARTITION, PRODUCE_TOPIC};
+use crate::wellformed::requests::{
+    PRODUCE, PRODUCE_PARTITION, PRODUCE_PARTITION_COST, PRODUCE_TOPIC, PRODUCE_TOPIC_COST,
+};
+use crate::wellformed::{MAX_HANDLED_BYTES, Malformed, WellFormed};
 
 /// The version from which topics go by id (KIP-516).
 pub const TOPIC_IDS_SINCE: i16 = 13;
@@ -61,26 +63,28 @@ impl ProduceRequest {
     /// # Errors
     /// Those of [`decode_request`].
     pub fn decode(version: i16, mut body: Bytes) -> Result<Self, Malformed> {
-        match Self::read(version, &body) {
+        match Self::decode_small(version, &body, MAX_HANDLED_BYTES) {
             Some(request) => Ok(request),
             None => decode_request::<Wire>(version, &mut body).map(Self::from),
         }
     }
 
-    /// The request, if it is one that can be read in one go.
-    pub(super) fn read(version: i16, body: &Bytes) -> Option<Self> {
+    /// The request, if its partitions take no more than `most_bytes` until they are answered; else, or when it is not one
+    /// that can be read in one go, it has to be weighed.
+    #[must_use]
+    pub fn decode_small(version: i16, body: &Bytes, most_bytes: usize) -> Option<Self> {
         if !(3..=13).contains(&version) {
             return None;
         }
-        let input = &mut Input::new(body, version >= FLEXIBLE_SINCE, PRODUCE.memory)?;
+        let input = &mut Input::new(body, version >= FLEXIBLE_SINCE, PRODUCE.memory, most_bytes)?;
         let transactional_id = input.nullable_string()?;
         let acks = input.int16()?;
         let _timeout_ms = input.int32()?;
-        let count = input.count(PRODUCE_TOPIC.memory)?;
+        let count = input.count_costing(PRODUCE_TOPIC.memory, PRODUCE_TOPIC_COST)?;
         let mut topics = Vec::with_capacity(count);
         for _ in 0..count {
             let (name, id) = input.topic(version >= TOPIC_IDS_SINCE)?;
-            let count = input.count(PRODUCE_PARTITION.memory)?;
+            let count = input.count_costing(PRODUCE_PARTITION.memory, PRODUCE_PARTITION_COST)?;
             let mut partitions = Vec::with_capacity(count);
             for _ in 0..count {
                 partitions.push(ProducePartition { index: input.int32()?, records: input.records()? });
@@ -91,6 +95,14 @@ impl ProduceRequest {
         }
         input.end_of_struct()?;
         input.is_at_end().then_some(Self { acks, transactional_id, topics })
+    }
+
+    /// What the body of a request would take.
+    ///
+    /// # Errors
+    /// Those of [`decode_request`].
+    pub fn weigh(version: i16, body: &Bytes) -> Result<WellFormed, Malformed> {
+        weigh_request::<Wire>(version, body)
     }
 }
 

@@ -20,9 +20,9 @@ use crate::frame::next_frame;
 use crate::header::parse_request_header;
 use crate::request::decode_request;
 use crate::response::{Segments, encode_response};
-use crate::wellformed::requests;
 use crate::wellformed::tests::generator::generate;
 use crate::wellformed::tests::golden::{Exchange, exchanges};
+use crate::wellformed::{Reason, requests};
 
 fn decoded_produce(version: i16, body: &Bytes) -> Option<ProduceRequest> {
     decode_request::<wire::ProduceRequest>(version, &mut body.clone()).ok().map(ProduceRequest::from)
@@ -48,7 +48,12 @@ fn agree<T: PartialEq + std::fmt::Debug>(
 
 fn agree_on(key: i16, version: i16, body: &Bytes) -> (bool, bool) {
     if key == 0 {
-        agree(ProduceRequest::read(version, body), decoded_produce(version, body), version, body)
+        agree(
+            ProduceRequest::decode_small(version, body, usize::MAX),
+            decoded_produce(version, body),
+            version,
+            body,
+        )
     } else {
         agree(FetchRequest::read(version, body), decoded_fetch(version, body), version, body)
     }
@@ -132,20 +137,46 @@ fn produce_of(version: i16, partitions: usize, records: Option<&Bytes>) -> Bytes
 }
 
 #[test]
-fn very_many_partitions_are_decoded_only_with_records() {
+fn very_many_partitions_are_not_decoded() {
     let timestamp = chronik_types::TimestampMs::new(0);
     let record = crate::batch::NewRecord { timestamp, ..Default::default() };
     let smallest = crate::batch::BatchBuilder::new().record(&record).build().unwrap();
     for version in 3..=13 {
         for records in [None, Some(&Bytes::new())] {
-            let many = produce_of(version, 20_000, records);
+            let many = produce_of(version, 400_000, records);
             assert!(ProduceRequest::decode(version, many).is_err(), "version {version}");
             assert!(ProduceRequest::decode(version, produce_of(version, 100, records)).is_ok());
         }
         let body = produce_of(version, 20_000, Some(&smallest));
-        assert!(ProduceRequest::read(version, &body).is_some(), "version {version}");
+        assert!(ProduceRequest::decode_small(version, &body, usize::MAX).is_some(), "version {version}");
         assert!(decoded_produce(version, &body).is_some(), "version {version}");
     }
+}
+
+#[test]
+fn what_takes_much_is_weighed_before_it_is_decoded() {
+    for version in 3..=13 {
+        let body = produce_of(version, 20, None);
+        let weighed = ProduceRequest::weigh(version, &body).unwrap();
+        assert!(weighed.handled_bytes >= 20 * size_of::<produce::PartitionResponse>(), "{weighed:?}");
+        assert!(ProduceRequest::decode_small(version, &body, weighed.handled_bytes).is_some());
+        assert!(ProduceRequest::decode_small(version, &body, weighed.handled_bytes - 1).is_none());
+    }
+}
+
+#[test]
+fn more_partitions_than_a_cluster_has_are_refused() {
+    let body = |count: usize| {
+        let partition = FetchPartition::default();
+        let topic = FetchTopic::default().with_partitions(vec![partition; count]);
+        let mut bytes = BytesMut::new();
+        wire::FetchRequest::default().with_topics(vec![topic]).encode(&mut bytes, 4).unwrap();
+        bytes.freeze()
+    };
+    assert!(FetchRequest::decode(4, body(200_000)).is_ok());
+    let refused = FetchRequest::decode(4, body(400_000)).unwrap_err();
+    assert!(matches!(refused.reason, Reason::Elements { .. }), "{refused}");
+    assert_eq!(refused.path, "topics[0].partitions");
 }
 
 #[test]

@@ -100,6 +100,14 @@ pub enum Reason {
         /// The limit.
         allowed: usize,
     },
+    /// Handling and answering so many elements would take more memory than any one request may.
+    #[error("has so many elements that they would take {needed} bytes of memory where {allowed} are allowed")]
+    Elements {
+        /// The estimate so far.
+        needed: usize,
+        /// The limit.
+        allowed: usize,
+    },
     /// The message ends before the bytes do.
     #[error("has {left} bytes after its end")]
     Trailing {

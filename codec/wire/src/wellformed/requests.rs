@@ -18,6 +18,12 @@ use kafka_protocol::messages::{
     produce_request as produce,
 };
 
+use kafka_protocol::messages::{
+    alter_configs_response, create_partitions_response, create_topics_response, delete_records_response,
+    delete_topics_response, describe_producers_response, elect_leaders_response,
+    incremental_alter_configs_response, list_offsets_response, offset_for_leader_epoch_response,
+};
+
 use super::shape::Kind::{Array, Bool, Int8, Int16, Int32, Int64, Records, String, Struct, Uuid};
 use super::shape::{Shape, field};
 
@@ -31,6 +37,15 @@ macro_rules! shape {
     };
 }
 
+/// What an element takes that is answered with a `T`: that, its bytes on the wire, and what a handler keeps of it meanwhile.
+pub(crate) const fn answered_with<T>() -> usize {
+    size_of::<T>() + 64
+}
+
+/// Beside its answer, what an element takes that becomes part of an entry of the journal: once more in the entry, and
+/// in its bytes.
+pub(crate) const ENTRY_COST: usize = 128;
+
 pub(crate) mod groups;
 pub(crate) mod transactions;
 
@@ -38,21 +53,21 @@ shape!(PRODUCE = produce::ProduceRequest {
     field("transactional_id", String).nullable_since(3),
     field("acks", Int16),
     field("timeout_ms", Int32),
-    field("topic_data", Array(&Struct(&PRODUCE_TOPIC))),
+    field("topic_data", Array(&Struct(&PRODUCE_TOPIC))).costing(PRODUCE_TOPIC_COST),
 });
 shape!(PRODUCE_TOPIC = produce::TopicProduceData {
     field("name", String).until(12),
     field("topic_id", Uuid).since(13),
-    field("partition_data", Array(&Struct(&PRODUCE_PARTITION))),
+    field("partition_data", Array(&Struct(&PRODUCE_PARTITION))).costing(PRODUCE_PARTITION_COST),
 });
-/// A partition is followed by more than is decoded: what is planned for it, its result, and its place in the answer. One
-/// with records allows for that many times over; one without takes eight bytes on the wire, and a large request has
-/// room for millions of them.
-pub(crate) static PRODUCE_PARTITION: Shape = Shape {
-    memory: size_of::<produce::PartitionProduceData>() + PRODUCE_ANSWER_MEMORY,
-    fields: &[field("index", Int32), field("records", Records).nullable_since(0)],
-};
-const PRODUCE_ANSWER_MEMORY: usize = 384;
+shape!(PRODUCE_PARTITION = produce::PartitionProduceData {
+    field("index", Int32),
+    field("records", Records).nullable_since(0),
+});
+/// What is planned for a topic, and its place in the answer, beside its partitions.
+pub(crate) const PRODUCE_TOPIC_COST: usize = 160;
+/// What is planned for a partition, its result, and its place in the answer.
+pub(crate) const PRODUCE_PARTITION_COST: usize = 384;
 
 shape!(FETCH = fetch::FetchRequest {
     field("cluster_id", String).since(12).nullable_since(12).tagged(0),
@@ -75,8 +90,10 @@ shape!(FETCH_REPLICA_STATE = fetch::ReplicaState {
 shape!(FETCH_TOPIC = fetch::FetchTopic {
     field("topic", String).until(12),
     field("topic_id", Uuid).since(13),
-    field("partitions", Array(&Struct(&FETCH_PARTITION))),
+    field("partitions", Array(&Struct(&FETCH_PARTITION))).costing(FETCH_PARTITION_COST),
 });
+/// What is wanted of a partition, what is found there, and its place in the answer.
+pub(crate) const FETCH_PARTITION_COST: usize = 384;
 shape!(FETCH_PARTITION = fetch::FetchPartition {
     field("partition", Int32),
     field("current_leader_epoch", Int32).since(9),
@@ -101,7 +118,8 @@ shape!(LIST_OFFSETS = list_offsets::ListOffsetsRequest {
 });
 shape!(LIST_OFFSETS_TOPIC = list_offsets::ListOffsetsTopic {
     field("name", String),
-    field("partitions", Array(&Struct(&LIST_OFFSETS_PARTITION))),
+    field("partitions", Array(&Struct(&LIST_OFFSETS_PARTITION)))
+        .costing(answered_with::<list_offsets_response::ListOffsetsPartitionResponse>()),
 });
 shape!(LIST_OFFSETS_PARTITION = list_offsets::ListOffsetsPartition {
     field("partition_index", Int32),
@@ -126,7 +144,8 @@ shape!(API_VERSIONS = api_versions::ApiVersionsRequest {
 });
 
 shape!(CREATE_TOPICS = create_topics::CreateTopicsRequest {
-    field("topics", Array(&Struct(&CREATABLE_TOPIC))),
+    field("topics", Array(&Struct(&CREATABLE_TOPIC)))
+        .costing(ENTRY_COST + answered_with::<create_topics_response::CreatableTopicResult>()),
     field("timeout_ms", Int32),
     field("validate_only", Bool),
 });
@@ -147,8 +166,11 @@ shape!(CREATABLE_TOPIC_CONFIG = create_topics::CreatableTopicConfig {
 });
 
 shape!(DELETE_TOPICS = delete_topics::DeleteTopicsRequest {
-    field("topics", Array(&Struct(&DELETE_TOPIC_STATE))).since(6),
-    field("topic_names", Array(&String)).until(5),
+    field("topics", Array(&Struct(&DELETE_TOPIC_STATE)))
+        .costing(answered_with::<delete_topics_response::DeletableTopicResult>()).since(6),
+    field("topic_names", Array(&String))
+        .until(5)
+        .costing(answered_with::<delete_topics_response::DeletableTopicResult>()),
     field("timeout_ms", Int32),
 });
 shape!(DELETE_TOPIC_STATE = delete_topics::DeleteTopicState {
@@ -162,7 +184,8 @@ shape!(DELETE_RECORDS = delete_records::DeleteRecordsRequest {
 });
 shape!(DELETE_RECORDS_TOPIC = delete_records::DeleteRecordsTopic {
     field("name", String),
-    field("partitions", Array(&Struct(&DELETE_RECORDS_PARTITION))),
+    field("partitions", Array(&Struct(&DELETE_RECORDS_PARTITION)))
+        .costing(ENTRY_COST + answered_with::<delete_records_response::DeleteRecordsPartitionResult>()),
 });
 shape!(DELETE_RECORDS_PARTITION = delete_records::DeleteRecordsPartition {
     field("partition_index", Int32),
@@ -182,7 +205,8 @@ shape!(OFFSET_FOR_LEADER_EPOCH = offset_for_leader_epoch::OffsetForLeaderEpochRe
 });
 shape!(OFFSET_FOR_LEADER_TOPIC = offset_for_leader_epoch::OffsetForLeaderTopic {
     field("topic", String),
-    field("partitions", Array(&Struct(&OFFSET_FOR_LEADER_PARTITION))),
+    field("partitions", Array(&Struct(&OFFSET_FOR_LEADER_PARTITION)))
+        .costing(answered_with::<offset_for_leader_epoch_response::EpochEndOffset>()),
 });
 shape!(OFFSET_FOR_LEADER_PARTITION = offset_for_leader_epoch::OffsetForLeaderPartition {
     field("partition", Int32),
@@ -202,7 +226,8 @@ shape!(DESCRIBE_CONFIGS_RESOURCE = describe_configs::DescribeConfigsResource {
 });
 
 shape!(ALTER_CONFIGS = alter_configs::AlterConfigsRequest {
-    field("resources", Array(&Struct(&ALTER_CONFIGS_RESOURCE))),
+    field("resources", Array(&Struct(&ALTER_CONFIGS_RESOURCE)))
+        .costing(ENTRY_COST + answered_with::<alter_configs_response::AlterConfigsResourceResponse>()),
     field("validate_only", Bool),
 });
 shape!(ALTER_CONFIGS_RESOURCE = alter_configs::AlterConfigsResource {
@@ -224,7 +249,8 @@ shape!(DESCRIBABLE_LOG_DIR_TOPIC = describe_log_dirs::DescribableLogDirTopic {
 });
 
 shape!(CREATE_PARTITIONS = create_partitions::CreatePartitionsRequest {
-    field("topics", Array(&Struct(&CREATE_PARTITIONS_TOPIC))),
+    field("topics", Array(&Struct(&CREATE_PARTITIONS_TOPIC)))
+        .costing(ENTRY_COST + answered_with::<create_partitions_response::CreatePartitionsTopicResult>()),
     field("timeout_ms", Int32),
     field("validate_only", Bool),
 });
@@ -244,11 +270,12 @@ shape!(ELECT_LEADERS = elect_leaders::ElectLeadersRequest {
 });
 shape!(ELECT_LEADERS_TOPIC = elect_leaders::TopicPartitions {
     field("topic", String),
-    field("partitions", Array(&Int32)),
+    field("partitions", Array(&Int32)).costing(answered_with::<elect_leaders_response::PartitionResult>()),
 });
 
 shape!(INCREMENTAL_ALTER_CONFIGS = incremental_alter_configs::IncrementalAlterConfigsRequest {
-    field("resources", Array(&Struct(&INCREMENTAL_ALTER_CONFIGS_RESOURCE))),
+    field("resources", Array(&Struct(&INCREMENTAL_ALTER_CONFIGS_RESOURCE)))
+        .costing(ENTRY_COST + answered_with::<incremental_alter_configs_response::AlterConfigsResourceResponse>()),
     field("validate_only", Bool),
 });
 shape!(INCREMENTAL_ALTER_CONFIGS_RESOURCE = incremental_alter_configs::AlterConfigsResource {
@@ -282,7 +309,8 @@ shape!(DESCRIBE_PRODUCERS = describe_producers::DescribeProducersRequest {
 });
 shape!(DESCRIBE_PRODUCERS_TOPIC = describe_producers::TopicRequest {
     field("name", String),
-    field("partition_indexes", Array(&Int32)),
+    field("partition_indexes", Array(&Int32))
+        .costing(answered_with::<describe_producers_response::PartitionResponse>()),
 });
 
 shape!(LIST_CONFIG_RESOURCES = list_config_resources::ListConfigResourcesRequest {

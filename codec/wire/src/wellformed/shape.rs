@@ -24,6 +24,8 @@ pub(crate) struct Field {
     first_nullable: i16,
     /// Its tag, if it stands in the tagged section.
     pub(crate) tag: Option<u32>,
+    /// Of an array: what handling and answering an element takes, beside decoding it.
+    pub(crate) cost: usize,
 }
 
 /// The type of a field or of the elements of an array.
@@ -55,7 +57,7 @@ pub(crate) enum Kind {
 
 /// A field that all versions have and that is never null.
 pub(crate) const fn field(name: &'static str, kind: Kind) -> Field {
-    Field { name, kind, first: 0, last: i16::MAX, first_nullable: i16::MAX, tag: None }
+    Field { name, kind, first: 0, last: i16::MAX, first_nullable: i16::MAX, tag: None, cost: 0 }
 }
 
 impl Field {
@@ -80,6 +82,12 @@ impl Field {
     /// Stands in the tagged section under this tag.
     pub(crate) const fn tagged(mut self, tag: u32) -> Self {
         self.tag = Some(tag);
+        self
+    }
+
+    /// An array of which each element takes so many bytes beside those of its decoded form, until it is answered.
+    pub(crate) const fn costing(mut self, bytes: usize) -> Self {
+        self.cost = bytes;
         self
     }
 

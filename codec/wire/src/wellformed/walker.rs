@@ -6,6 +6,7 @@
 
 use super::malformed::{Flaw, Reason};
 use super::shape::{Field, Kind, Shape};
+use super::{MAX_HANDLED_BYTES, WellFormed};
 
 type Walk<T = ()> = Result<T, Box<Flaw>>;
 
@@ -19,13 +20,25 @@ pub(super) struct Walker<'a> {
     flexible: bool,
     memory: usize,
     memory_limit: usize,
+    /// What handling and answering the elements so far takes.
+    cost: usize,
     /// Bytes after the message that are no flaw.
     surplus: usize,
 }
 
 impl<'a> Walker<'a> {
     pub(super) const fn new(input: &'a [u8], version: i16, flexible: bool, memory_limit: usize) -> Self {
-        Self { input, at: 0, end: input.len(), version, flexible, memory: 0, memory_limit, surplus: 0 }
+        Self {
+            input,
+            at: 0,
+            end: input.len(),
+            version,
+            flexible,
+            memory: 0,
+            memory_limit,
+            cost: 0,
+            surplus: 0,
+        }
     }
 
     pub(super) const fn overlooking(mut self, surplus: usize) -> Self {
@@ -33,13 +46,13 @@ impl<'a> Walker<'a> {
         self
     }
 
-    /// Walks the whole input; how much memory decoding it takes at most.
-    pub(super) fn walk(mut self, shape: &'static Shape) -> Walk<usize> {
+    /// Walks the whole input; how much memory decoding it takes at most, and what follows from it.
+    pub(super) fn walk(mut self, shape: &'static Shape) -> Walk<WellFormed> {
         self.account(1, shape.memory)?;
         self.walk_struct(shape)?;
         match self.left() {
             left if left > self.surplus => self.fail(Reason::Trailing { left }),
-            _ => Ok(self.memory),
+            _ => Ok(WellFormed { decoded_bytes: self.memory, handled_bytes: self.cost }),
         }
     }
 
@@ -53,7 +66,12 @@ impl<'a> Walker<'a> {
     }
 
     fn walk_field(&mut self, field: &'static Field) -> Walk {
-        self.walk_value(field.kind, field.is_nullable(self.version)).map_err(|flaw| flaw.in_field(field.name))
+        let nullable = field.is_nullable(self.version);
+        let walked = match field.kind {
+            Kind::Array(element) => self.walk_array(*element, nullable, field.cost),
+            kind => self.walk_value(kind, nullable),
+        };
+        walked.map_err(|flaw| flaw.in_field(field.name))
     }
 
     fn walk_value(&mut self, kind: Kind, nullable: bool) -> Walk {
@@ -67,7 +85,7 @@ impl<'a> Walker<'a> {
             Kind::Records | Kind::Bytes => self.walk_bytes(nullable),
             Kind::Struct(shape) if nullable => self.walk_nullable_struct(shape),
             Kind::Struct(shape) => self.walk_struct(shape),
-            Kind::Array(element) => self.walk_array(*element, nullable),
+            Kind::Array(element) => self.walk_array(*element, nullable, 0),
         }
     }
 
@@ -102,7 +120,7 @@ impl<'a> Walker<'a> {
         }
     }
 
-    fn walk_array(&mut self, element: Kind, nullable: bool) -> Walk {
+    fn walk_array(&mut self, element: Kind, nullable: bool, cost: usize) -> Walk {
         let start = self.at;
         let count = self.length()?;
         let Some(count) = Self::non_null(count, nullable, start)? else { return Ok(()) };
@@ -112,6 +130,7 @@ impl<'a> Walker<'a> {
             return refuse(start, Reason::Count { count, left });
         }
         self.account(count, element.memory())?;
+        self.account_cost(count, cost)?;
         for index in 0..count {
             self.walk_value(element, false).map_err(|flaw| flaw.in_element(index))?;
         }
@@ -220,6 +239,14 @@ impl<'a> Walker<'a> {
         self.memory = self.memory.saturating_add(allocation(count, each));
         if self.memory > self.memory_limit {
             return self.fail(Reason::Memory { needed: self.memory, allowed: self.memory_limit });
+        }
+        Ok(())
+    }
+
+    fn account_cost(&mut self, count: usize, each: usize) -> Walk {
+        self.cost = self.cost.saturating_add(count.saturating_mul(each));
+        if self.cost > MAX_HANDLED_BYTES {
+            return self.fail(Reason::Elements { needed: self.cost, allowed: MAX_HANDLED_BYTES });
         }
         Ok(())
     }

@@ -3,13 +3,14 @@
 use std::future::Future;
 use std::sync::Arc;
 
-use chronik_policy::{Answer, Call, CloseReason, Connection, Reply, Reservation};
+use chronik_policy::{Answer, Call, CloseReason, Connection, Reply};
 use chronik_types::ErrorCode;
 use chronik_wire::header::RequestHeader;
-use chronik_wire::request::decode_request;
+use chronik_wire::request::{decode_weighed, weigh_request};
 use chronik_wire::response::encode_response;
 use kafka_protocol::protocol::{Encodable, Request as Message, StrBytes};
 
+use super::counted::Counted;
 use super::{Context, ReplyFuture};
 
 /// A decoded request. Its strings and records share the memory of the frame: copy what outlives the request.
@@ -24,7 +25,7 @@ pub(crate) struct Request<M> {
     /// The connection that it came in on.
     pub(crate) connection: Arc<Connection>,
     /// The memory that is counted for the request, until this is dropped.
-    pub(crate) reservation: Option<Reservation>,
+    pub(crate) counted: Counted,
 }
 
 /// A response that is not yet encoded.
@@ -62,14 +63,19 @@ where
 {
     Box::pin(async move {
         let Call { connection, mut header, mut body, turn, reservation, .. } = call;
-        let message = match decode_request::<Q>(header.api_version, &mut body) {
+        let bytes = match weigh_request::<Q>(header.api_version, &body) {
+            Ok(weighed) => weighed.bytes(),
+            Err(malformed) => return Reply::Close(malformed.into()),
+        };
+        let counted = Counted::whole(&context.element_memory, reservation, body.len(), bytes).await;
+        let message = match decode_weighed::<Q>(header.api_version, &mut body) {
             Ok(message) => message,
             Err(malformed) => return Reply::Close(malformed.into()),
         };
         // From here on the request alone holds on to the frame: who drops it gives all of the memory back.
         drop(body);
         let client_id = header.client_id.take();
-        let request = Request { message, version: header.api_version, client_id, connection, reservation };
+        let request = Request { message, version: header.api_version, client_id, connection, counted };
         let response = handle(context, request).await;
         drop(turn);
         encode(&header, &response)

@@ -24,6 +24,8 @@ pub(crate) struct Context {
     pub(crate) metadata_of_all: MetadataOfAll,
     /// The memory that answers with records may take until their clients have read them.
     pub(crate) answer_memory: Admission,
+    /// The memory that the elements of requests may take, beyond what their frames are counted as.
+    pub(crate) element_memory: Admission,
     /// The memory that fetches may keep while they wait.
     pub(crate) waiting_memory: Admission,
     /// Where connections are counted.

@@ -55,7 +55,7 @@ pub(super) async fn handle(
 /// What the group is asked. The request ends here, and its memory is given back before the wait: what the group keeps is
 /// counted there.
 fn asked(request: Request<JoinGroupRequest>) -> JoinRequest {
-    let Request { message: asked, version, client_id, connection, reservation: _counted } = request;
+    let Request { message: asked, version, client_id, connection, counted: _given_back } = request;
     let who = member(&asked.member_id, asked.group_instance_id.as_ref());
     let protocol = |protocol: &kafka_protocol::messages::join_group_request::JoinGroupRequestProtocol| {
         MemberProtocol { name: kept(&protocol.name), metadata: Box::from(&protocol.metadata[..]) }

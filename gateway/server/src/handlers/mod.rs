@@ -14,6 +14,7 @@ mod config_resources;
 mod consumer_group_describe;
 mod consumer_group_heartbeat;
 mod context;
+mod counted;
 mod create_partitions;
 mod create_topics;
 mod delete_groups;

@@ -22,6 +22,8 @@ use super::*;
 use crate::handlers::{Context, MetadataOfAll, SessionCache, handler_of};
 use crate::stack::{StackParts, stack};
 
+mod many_elements;
+
 /// The task of a connection, without what tokio adds.
 const MOST_BYTES_OF_A_TASK: usize = 800;
 /// A request that waits: of a consumer for records, of a producer for its commit.
@@ -40,6 +42,7 @@ async fn context_over(clock: &Arc<dyn Clock>, backend: MemoryBackend) -> Arc<Con
         fetch_sessions: SessionCache::new(10, Arc::clone(clock), Entropy::seeded(1), &mut registry),
         metadata_of_all: MetadataOfAll::default(),
         answer_memory: Admission::new(1 << 20),
+        element_memory: Admission::new(1 << 20),
         waiting_memory: Admission::new(1 << 20),
         connection_metrics: Arc::new(ConnectionMetrics::register(&mut registry)),
     })

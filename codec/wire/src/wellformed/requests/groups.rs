@@ -11,6 +11,12 @@ use kafka_protocol::messages::{
     sync_group_request as sync_group,
 };
 
+use kafka_protocol::messages::{
+    delete_groups_response, leave_group_response, offset_commit_response, offset_delete_response,
+    offset_fetch_response,
+};
+
+use super::{ENTRY_COST, answered_with};
 use crate::wellformed::shape::Kind::{Array, Bool, Bytes, Int8, Int32, Int64, String, Struct, Uuid};
 use crate::wellformed::shape::{Shape, field};
 
@@ -24,7 +30,8 @@ shape!(OFFSET_COMMIT = offset_commit::OffsetCommitRequest {
 });
 shape!(OFFSET_COMMIT_TOPIC = offset_commit::OffsetCommitRequestTopic {
     field("name", String),
-    field("partitions", Array(&Struct(&OFFSET_COMMIT_PARTITION))),
+    field("partitions", Array(&Struct(&OFFSET_COMMIT_PARTITION)))
+        .costing(ENTRY_COST + answered_with::<offset_commit_response::OffsetCommitResponsePartition>()),
 });
 shape!(OFFSET_COMMIT_PARTITION = offset_commit::OffsetCommitRequestPartition {
     field("partition_index", Int32),
@@ -41,7 +48,8 @@ shape!(OFFSET_FETCH = offset_fetch::OffsetFetchRequest {
 });
 shape!(OFFSET_FETCH_TOPIC = offset_fetch::OffsetFetchRequestTopic {
     field("name", String),
-    field("partition_indexes", Array(&Int32)),
+    field("partition_indexes", Array(&Int32))
+        .costing(answered_with::<offset_fetch_response::OffsetFetchResponsePartition>()),
 });
 shape!(OFFSET_FETCH_GROUP = offset_fetch::OffsetFetchRequestGroup {
     field("group_id", String),
@@ -51,7 +59,8 @@ shape!(OFFSET_FETCH_GROUP = offset_fetch::OffsetFetchRequestGroup {
 });
 shape!(OFFSET_FETCH_GROUP_TOPIC = offset_fetch::OffsetFetchRequestTopics {
     field("name", String),
-    field("partition_indexes", Array(&Int32)),
+    field("partition_indexes", Array(&Int32))
+        .costing(answered_with::<offset_fetch_response::OffsetFetchResponsePartitions>()),
 });
 
 shape!(FIND_COORDINATOR = find_coordinator::FindCoordinatorRequest {
@@ -85,7 +94,9 @@ shape!(HEARTBEAT = heartbeat::HeartbeatRequest {
 shape!(LEAVE_GROUP = leave_group::LeaveGroupRequest {
     field("group_id", String),
     field("member_id", String).until(2),
-    field("members", Array(&Struct(&LEAVE_GROUP_MEMBER))).since(3),
+    field("members", Array(&Struct(&LEAVE_GROUP_MEMBER)))
+        .since(3)
+        .costing(answered_with::<leave_group_response::MemberResponse>()),
 });
 shape!(LEAVE_GROUP_MEMBER = leave_group::MemberIdentity {
     field("member_id", String),
@@ -118,7 +129,8 @@ shape!(LIST_GROUPS = list_groups::ListGroupsRequest {
 });
 
 shape!(DELETE_GROUPS = delete_groups::DeleteGroupsRequest {
-    field("groups_names", Array(&String)),
+    field("groups_names", Array(&String))
+        .costing(ENTRY_COST + answered_with::<delete_groups_response::DeletableGroupResult>()),
 });
 
 shape!(OFFSET_DELETE = offset_delete::OffsetDeleteRequest {
@@ -127,7 +139,8 @@ shape!(OFFSET_DELETE = offset_delete::OffsetDeleteRequest {
 });
 shape!(OFFSET_DELETE_TOPIC = offset_delete::OffsetDeleteRequestTopic {
     field("name", String),
-    field("partitions", Array(&Struct(&OFFSET_DELETE_PARTITION))),
+    field("partitions", Array(&Struct(&OFFSET_DELETE_PARTITION)))
+        .costing(ENTRY_COST + answered_with::<offset_delete_response::OffsetDeleteResponsePartition>()),
 });
 shape!(OFFSET_DELETE_PARTITION = offset_delete::OffsetDeleteRequestPartition {
     field("partition_index", Int32),

@@ -7,6 +7,11 @@ use kafka_protocol::messages::{
     write_txn_markers_request as write_txn_markers,
 };
 
+use kafka_protocol::messages::{
+    add_partitions_to_txn_response, txn_offset_commit_response, write_txn_markers_response,
+};
+
+use super::{ENTRY_COST, answered_with};
 use crate::wellformed::shape::Kind::{Array, Bool, Int16, Int32, Int64, String, Struct};
 use crate::wellformed::shape::{Shape, field};
 
@@ -28,7 +33,9 @@ shape!(ADD_PARTITIONS_TO_TXN_TRANSACTION = add_partitions_to_txn::AddPartitionsT
 });
 shape!(ADD_PARTITIONS_TO_TXN_TOPIC = add_partitions_to_txn::AddPartitionsToTxnTopic {
     field("name", String),
-    field("partitions", Array(&Int32)),
+    field("partitions", Array(&Int32)).costing(
+        ENTRY_COST + answered_with::<add_partitions_to_txn_response::AddPartitionsToTxnPartitionResult>(),
+    ),
 });
 
 shape!(ADD_OFFSETS_TO_TXN = add_offsets_to_txn::AddOffsetsToTxnRequest {
@@ -57,7 +64,8 @@ shape!(WRITABLE_TXN_MARKER = write_txn_markers::WritableTxnMarker {
 });
 shape!(WRITABLE_TXN_MARKER_TOPIC = write_txn_markers::WritableTxnMarkerTopic {
     field("name", String),
-    field("partition_indexes", Array(&Int32)),
+    field("partition_indexes", Array(&Int32))
+        .costing(answered_with::<write_txn_markers_response::WritableTxnMarkerPartitionResult>()),
 });
 
 shape!(TXN_OFFSET_COMMIT = txn_offset_commit::TxnOffsetCommitRequest {
@@ -72,7 +80,8 @@ shape!(TXN_OFFSET_COMMIT = txn_offset_commit::TxnOffsetCommitRequest {
 });
 shape!(TXN_OFFSET_COMMIT_TOPIC = txn_offset_commit::TxnOffsetCommitRequestTopic {
     field("name", String),
-    field("partitions", Array(&Struct(&TXN_OFFSET_COMMIT_PARTITION))),
+    field("partitions", Array(&Struct(&TXN_OFFSET_COMMIT_PARTITION)))
+        .costing(ENTRY_COST + answered_with::<txn_offset_commit_response::TxnOffsetCommitResponsePartition>()),
 });
 shape!(TXN_OFFSET_COMMIT_PARTITION = txn_offset_commit::TxnOffsetCommitRequestPartition {
     field("partition_index", Int32),

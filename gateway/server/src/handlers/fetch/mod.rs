@@ -53,6 +53,7 @@ pub(super) async fn answer(context: Arc<Context>, call: Call) -> Reply {
     let poll = Poll {
         broker: &context.broker,
         memory: &context.answer_memory,
+        element_memory: &context.element_memory,
         waiting_memory: &context.waiting_memory,
         interests: &subject.interests,
         kept,

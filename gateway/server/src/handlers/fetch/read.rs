@@ -12,10 +12,14 @@ use tokio::task::coop::consume_budget;
 use tokio_util::sync::CancellationToken;
 
 use super::interest::{Interest, Wants};
-use crate::handlers::leader_epoch;
+use crate::handlers::{counted, leader_epoch};
 
 /// What a fetch may answer with however short memory is.
 const ALWAYS_GRANTED: usize = 64 * 1024;
+/// What a partition takes while it is read: what is wanted of it, what is found there, and its place in the answer.
+const PARTITION_BYTES: usize = size_of::<Interest>() + size_of::<Found<'_>>() + 80;
+/// So many of them are part of what every request takes.
+const UNCOUNTED_PARTITIONS: usize = 32;
 
 /// What bounds a fetch.
 #[derive(Clone, Copy, Debug)]
@@ -34,6 +38,8 @@ pub(super) struct Poll<'a> {
     pub(super) broker: &'a Broker,
     /// What all answers with records may take together.
     pub(super) memory: &'a Admission,
+    /// What all requests may take together for their partitions, while they are worked on.
+    pub(super) element_memory: &'a Admission,
     /// What all fetches that wait may keep together.
     pub(super) waiting_memory: &'a Admission,
     pub(super) interests: &'a [Interest],
@@ -66,6 +72,8 @@ pub(super) struct Round<'a> {
     pub(super) found: Vec<Found<'a>>,
     /// The memory that is counted for the records.
     pub(super) reservation: Option<Reservation>,
+    /// The memory that is counted for the partitions.
+    _partitions: Option<Reservation>,
     bytes: usize,
     /// Something that the client has to know at once, however little was read.
     urgent: bool,
@@ -125,12 +133,14 @@ impl<'a> Poll<'a> {
     }
 
     async fn read_all(&self) -> Round<'a> {
+        let counted = self.interests.len().saturating_sub(UNCOUNTED_PARTITIONS) * PARTITION_BYTES;
+        let partitions = counted::reserve(self.element_memory, counted).await;
         let found = Vec::with_capacity(self.interests.len());
         let reservation = self.memory.reserve_some(self.limits.max_bytes);
         // When memory is short, answers get smaller; they never stop.
         let granted = reservation.as_ref().map_or(0, Reservation::bytes).max(ALWAYS_GRANTED);
         let max_bytes = self.limits.max_bytes.min(granted);
-        let mut round = Round { found, reservation, bytes: 0, urgent: false };
+        let mut round = Round { found, reservation, _partitions: partitions, bytes: 0, urgent: false };
         for interest in self.interests {
             // There may be very many of them, and none may be waited for.
             consume_budget().await;

@@ -15,13 +15,16 @@ mod response;
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use chronik_broker::{ProduceError, ProduceTransaction};
-use chronik_policy::{Answer, Call, CloseReason, Reply};
+use chronik_policy::{Answer, Call, CloseReason, Reply, Reservation};
 use chronik_types::{ErrorCode, TransactionalId};
 use chronik_wire::hot::produce::ProduceRequest;
+use chronik_wire::wellformed::Malformed;
 
 use self::plan::Plan;
 use super::Context;
+use super::counted::{Counted, uncounted};
 
 /// The version from which zstd may be used (KIP-110).
 const ZSTD_SINCE: i16 = 7;
@@ -32,10 +35,10 @@ const JOINS_SINCE: i16 = 12;
 
 /// Answers a call. Takes the whole of it, to give up the turn before the answer is there.
 pub(super) async fn answer(context: Arc<Context>, call: Call) -> Reply {
-    let Call { header, body, turn, .. } = call;
+    let Call { header, body, turn, reservation, .. } = call;
     let version = header.api_version;
-    let request = match ProduceRequest::decode(version, body) {
-        Ok(request) => request,
+    let (request, _counted) = match decode(&context, version, body, reservation).await {
+        Ok(decoded) => decoded,
         Err(malformed) => return Reply::Close(malformed.into()),
     };
     let acks = request.acks;
@@ -61,6 +64,21 @@ pub(super) async fn answer(context: Arc<Context>, call: Call) -> Reply {
         Ok(segments) => Reply::Answer(Answer::new(segments, error)),
         Err(error) => Reply::Close(CloseReason::Unencodable(error)),
     }
+}
+
+/// Decodes a request, and counts what its partitions take until they are answered if they are many.
+async fn decode(
+    context: &Context,
+    version: i16,
+    body: Bytes,
+    frame: Option<Reservation>,
+) -> Result<(ProduceRequest, Counted), Malformed> {
+    if let Some(request) = ProduceRequest::decode_small(version, &body, uncounted(body.len())) {
+        return Ok((request, Counted::frame_alone(frame)));
+    }
+    let bytes = ProduceRequest::weigh(version, &body)?.bytes();
+    let counted = Counted::whole(&context.element_memory, frame, body.len(), bytes).await;
+    Ok((ProduceRequest::decode(version, body)?, counted))
 }
 
 /// What a client of that version is told.
