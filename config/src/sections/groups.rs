@@ -29,6 +29,9 @@ section! {
         max_members: u32 = 200_000, in 1 => 10_000_000;
         /// The most memory for what the members of all groups subscribe to and are assigned. A join beyond is refused.
         max_member_bytes: ByteSize = ByteSize::mib(256), in ByteSize::mib(1) => ByteSize::gib(1_024);
+        /// The most memory for the names of all groups and the offsets they have committed. A first commit or a join beyond is
+        /// refused, one that only takes the place of an earlier commit is not. The last eighth is for transactions.
+        max_offset_bytes: ByteSize = ByteSize::mib(256), in ByteSize::mib(1) => ByteSize::gib(1_024);
         /// Consumer: a member that is silent for this long has left.
         consumer_session_timeout: Duration = Duration::from_secs(45), in MIN => MAX;
         /// Consumer: the shortest session timeout that a group can be given.

@@ -36,6 +36,9 @@ pub enum TransactionChangeError {
     /// The group does not.
     #[error(transparent)]
     Group(#[from] GroupError),
+    /// The names and offsets of all groups take as much memory as they may.
+    #[error("the offsets of all groups take as much memory as this gateway gives them")]
+    OffsetsFull,
     /// The entry could not be proposed, or the gateway stops.
     #[error(transparent)]
     Change(#[from] ChangeError),
@@ -47,6 +50,7 @@ impl TransactionChangeError {
         match self {
             Self::Refused(error) => error.error_code(),
             Self::Group(error) => error.error_code(),
+            Self::OffsetsFull => ErrorCode::InvalidCommitOffsetSize,
             Self::Change(ChangeError::Rejected(rejection)) => rejection.error_code(),
             Self::Change(ChangeError::Storage(AppendError::TooLarge { .. })) => ErrorCode::UnknownServerError,
             // Retriable, and it makes producers look for their coordinator again.
@@ -149,6 +153,7 @@ impl Broker {
         joins: bool,
         commit: CommitOffsets,
     ) -> Result<(), TransactionChangeError> {
+        let _proposed = self.room_for_offsets(&commit, true).ok_or(TransactionChangeError::OffsetsFull)?;
         let max_partitions = self.settings().transactions.max_partitions;
         let change = Change::TxnOffsetCommit(TxnOffsetCommit { claim, joins, max_partitions, commit });
         match self.propose_now(change).await? {
@@ -213,7 +218,11 @@ impl Broker {
                 }
                 Err(TransactionChangeError::Change(error)) => return Err(error),
                 // It ended in time after all.
-                Err(TransactionChangeError::Refused(_) | TransactionChangeError::Group(_)) => {}
+                Err(
+                    TransactionChangeError::Refused(_)
+                    | TransactionChangeError::Group(_)
+                    | TransactionChangeError::OffsetsFull,
+                ) => {}
             }
         }
         Ok(aborted)

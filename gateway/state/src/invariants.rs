@@ -41,11 +41,13 @@ pub(crate) fn check(state: &State) -> Result<(), Broken> {
 }
 
 fn groups(state: &State) -> Result<(), Broken> {
+    require(state.groups.bytes() == state.groups.weigh(), "groups_are_weighed", || "the groups".to_owned())?;
     for (id, group) in state.groups() {
         let subject = || format!("group '{id}'");
         require(group.is_consistent(), "members_fit_together", subject)?;
         let exist = group.offsets().partitions().all(|at| state.partition(at).is_some());
         require(exist, "offsets_have_a_partition", subject)?;
+        require(group.offsets().bytes() == group.offsets().weigh(), "offsets_are_weighed", subject)?;
     }
     Ok(())
 }

@@ -36,7 +36,7 @@ pub use groups::{
     DeleteOffsets, ExpireOffsets, Group, GroupBody, GroupError, HeartbeatAnswer, JoinConsumerGroup,
     JoinedConsumerGroup, LeavingMember, MemberProtocol, MemberState, Offsets, OffsetsExpired,
     OwnedPartitions, RebalanceTimer, RegexMatches, RemoveConsumerMembers, ResolvedRegex, StoreClassicGroup,
-    Subscribed,
+    Subscribed, group_name_bytes,
 };
 pub use outcome::Outcome;
 pub use partitions::{AppendedBatch, Partition, Placed};

@@ -7,7 +7,7 @@ use chronik_types::{
 };
 
 use crate::configs::Configs;
-use crate::groups::{ClassicMember, ConsumerGroup, Group, GroupBody, MemberProtocol};
+use crate::groups::{ClassicMember, ConsumerGroup, Group, GroupBody, MemberProtocol, group_name_bytes};
 use crate::partitions::Partition;
 use crate::producers::Producer;
 use crate::state::State;
@@ -76,11 +76,7 @@ fn group_bytes(id: &GroupId, group: &Group) -> usize {
         GroupBody::Classic(group) => group.members.iter().map(classic_member_bytes).sum::<usize>(),
         GroupBody::Consumer(group) => consumer_group_bytes(group),
     };
-    ARC_HEADER
-        + id.as_str().len()
-        + tree_entry(size_of::<(GroupId, Group)>())
-        + members
-        + group.offsets().heap_bytes()
+    group_name_bytes(id) + members + group.offsets().bytes()
 }
 
 fn classic_member_bytes((id, member): (&MemberId, &ClassicMember)) -> usize {

@@ -232,6 +232,12 @@ impl State {
         self.groups.len()
     }
 
+    /// How much memory the names and committed offsets of all groups take, about, without their members.
+    #[must_use]
+    pub const fn group_bytes(&self) -> usize {
+        self.groups.bytes()
+    }
+
     /// Groups that [`crate::ExpireOffsets`] would change now: at most `limit` of them, after that one in the order of
     /// their names, and the last group that was looked at, if there are more.
     #[must_use]

@@ -19,6 +19,7 @@ use tokio::sync::{Notify, oneshot};
 use super::CoordinatorError;
 use super::classic::{ClassicGroup, Counts, Rules, Step, Store, StoreKind};
 use super::ledger::{Ledger, Weight};
+use super::room::OffsetRoom;
 use crate::Broker;
 use crate::waiters::Reply;
 
@@ -31,6 +32,7 @@ pub(crate) struct Coordinator {
     shards: Box<[Mutex<Shard>]>,
     hasher: RandomState,
     pub(super) ledger: Ledger,
+    pub(super) room: OffsetRoom,
     /// When which group wants to be looked at.
     alarms: Mutex<BTreeSet<(Duration, GroupId)>>,
     /// Told when the first alarm has become an earlier one.
@@ -65,6 +67,7 @@ impl Coordinator {
             shards: (0..SHARDS).map(|_| Mutex::default()).collect(),
             hasher: RandomState::new(),
             ledger: Ledger::default(),
+            room: OffsetRoom::default(),
             alarms: Mutex::default(),
             earlier: Arc::default(),
         }
@@ -178,7 +181,7 @@ impl Broker {
     /// After something was done with a group: its weight, its alarm, and whether it stays.
     fn settle(&self, id: &GroupId, shard: &mut Shard) {
         let Some(hosted) = shard.get_mut(id) else { return };
-        let weight = Weight::of(&hosted.group);
+        let weight = Weight::of(id, &hosted.group);
         self.groups.ledger.changed(hosted.weight, weight);
         hosted.weight = weight;
         self.groups.set_alarm(id, hosted);

@@ -22,6 +22,9 @@ pub enum CoordinatorError {
     /// There are as many groups as there may be.
     #[error("there are as many groups as this gateway may have")]
     TooManyGroups,
+    /// The names and offsets of all groups take as much memory as they may.
+    #[error("the offsets of all groups take as much memory as this gateway gives them")]
+    OffsetsFull,
     /// None of the member's protocols is one of the group's, or the type differs.
     #[error("the member supports no protocol of the group")]
     InconsistentProtocol,
@@ -54,6 +57,8 @@ impl CoordinatorError {
             Self::InvalidSessionTimeout => ErrorCode::InvalidSessionTimeout,
             Self::GroupFull => ErrorCode::GroupMaxSizeReached,
             Self::TooManyGroups => ErrorCode::PolicyViolation,
+            // As Kafka answers when the record of a commit is too large: clients report it and do not come again at once.
+            Self::OffsetsFull => ErrorCode::InvalidCommitOffsetSize,
             Self::InconsistentProtocol => ErrorCode::InconsistentGroupProtocol,
             Self::MemberIdRequired => ErrorCode::MemberIdRequired,
             Self::RebalanceInProgress => ErrorCode::RebalanceInProgress,
@@ -98,6 +103,7 @@ mod tests {
             (CoordinatorError::InvalidSessionTimeout, 26),
             (CoordinatorError::GroupFull, 81),
             (CoordinatorError::TooManyGroups, 44),
+            (CoordinatorError::OffsetsFull, 28),
             (CoordinatorError::InconsistentProtocol, 23),
             (CoordinatorError::MemberIdRequired, 79),
             (CoordinatorError::RebalanceInProgress, 27),

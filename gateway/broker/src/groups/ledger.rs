@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use chronik_config::GroupSettings;
+use chronik_types::GroupId;
 
 use super::classic::ClassicGroup;
 
@@ -14,8 +15,8 @@ pub(super) struct Weight {
 }
 
 impl Weight {
-    pub(super) fn of(group: &ClassicGroup) -> Self {
-        Self { members: group.size(), bytes: group.member_bytes() }
+    pub(super) fn of(id: &GroupId, group: &ClassicGroup) -> Self {
+        Self { members: group.size(), bytes: id.as_str().len() + group.member_bytes() }
     }
 }
 

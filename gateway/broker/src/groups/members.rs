@@ -56,16 +56,17 @@ impl Broker {
     ) -> Result<(), JoinRefusal> {
         let settings = self.settings();
         let groups = &settings.groups;
-        let absent = self.absent_for(&request, groups)?;
+        let absent = self.absent_for(&request)?;
         let unique = unique(&self.entropy);
         let (id, member_id) = (request.group_id.clone(), request.member_id.clone());
         let joined = self.in_group(&id, absent, |group, step| {
             let (members, bytes) = group.growth(&request);
+            let bytes = bytes + if group.size() == 0 { id.as_str().len() } else { 0 };
             if self.has_room(groups, Weight { members, bytes }) {
                 group.join(request, waiter, &unique, step);
                 Ok(())
             } else {
-                tracing::warn!(group = %id, "a member is refused: see groups.max_members, groups.max_member_bytes");
+                self.refuse_group(&id, "a member");
                 Err(JoinRefusal::anonymous(CoordinatorError::GroupFull))
             }
         });
@@ -88,9 +89,8 @@ impl Broker {
 
     /// Whether a join makes a group that has no members yet. One of a member that the group should know does not, and
     /// there must not be too many groups.
-    fn absent_for(&self, request: &JoinRequest, settings: &GroupSettings) -> Result<Absent, JoinRefusal> {
+    fn absent_for(&self, request: &JoinRequest) -> Result<Absent, JoinRefusal> {
         let id = request.group_id.as_str();
-        let limit = usize::try_from(settings.max_groups).unwrap_or(usize::MAX);
         let (exists, stored) = self.state(|state| (state.group(id).is_some(), state.group_count()));
         if exists || self.groups.contains(&request.group_id) {
             return Ok(Absent::Make);
@@ -98,8 +98,8 @@ impl Broker {
         if !request.is_unknown() {
             return Ok(Absent::Leave);
         }
-        if stored.max(self.groups.ledger.groups()) >= limit {
-            tracing::warn!(group = id, "a group is refused: see groups.max_groups");
+        if !self.has_room_for_group(&request.group_id, stored.max(self.groups.ledger.groups())) {
+            self.refuse_group(&request.group_id, "a group");
             return Err(JoinRefusal::anonymous(CoordinatorError::GroupFull));
         }
         Ok(Absent::Make)
@@ -121,7 +121,7 @@ impl Broker {
             if self.has_room(&settings.groups, Weight { members: 0, bytes }) {
                 group.sync(request, waiter, step);
             } else {
-                tracing::warn!(group = %id, "an assignment is refused: see groups.max_member_bytes");
+                self.refuse_group(&id, "an assignment");
                 let _ = waiter.send(Err(CoordinatorError::GroupFull));
             }
         })

@@ -179,7 +179,9 @@ impl Collector for GroupsCollector {
         for (kind, count) in counts {
             gauge(count).encode(members.encode_family(&[("protocol", kind.name())])?)?;
         }
-        Ok(())
+        let help = "Memory that the names of groups and their offsets take, about";
+        let bytes = encoder.encode_descriptor("group_offset_bytes", help, None, MetricType::Gauge)?;
+        gauge(broker.state(chronik_state::State::group_bytes)).encode(bytes)
     }
 }
 
@@ -191,6 +193,8 @@ impl Broker {
     /// Makes the metrics of the broker core visible in a registry whose prefix is `chronik`.
     pub fn register_metrics(self: &Arc<Self>, registry: &mut Registry) {
         self.metrics().register(registry);
+        let help = "Joins, assignments and commits refused for want of room for groups";
+        registry.register("refused_group_changes", help, self.groups.room.refused.clone());
         registry.register_collector(Box::new(GroupsCollector(Arc::downgrade(self))));
     }
 

@@ -15,6 +15,7 @@ mod members;
 mod metrics;
 mod offsets;
 mod operators;
+mod room;
 
 pub use classic::{
     ClassicState, Committing, DescribedMember, JoinRefusal, JoinRequest, Joined, JoinedMember, Leaving,

@@ -33,6 +33,7 @@ impl Broker {
         }
         let commit = CommitOffsets { group_id, committer, offsets };
         self.check_consumer_commit(&commit)?;
+        let _proposed = self.room_for_offsets(&commit, false).ok_or(CoordinatorError::OffsetsFull)?;
         match self.propose(Change::CommitOffsets(commit)).await? {
             Outcome::OffsetsCommitted(result) => Ok(result?),
             _ => Err(CoordinatorError::NotCoordinator),

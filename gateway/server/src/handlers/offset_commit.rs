@@ -2,7 +2,8 @@
 //!
 //! Commits of many groups share a commit of the journal. A client that is no member can commit for a group without
 //! members, which is made if need be. Codes, for all partitions: 15, 16, 22, 25, 27, 35, 44, 69 (22 before version 9), 82, 113; for
-//! one: UNKNOWN_TOPIC_OR_PARTITION, OFFSET_METADATA_TOO_LARGE.
+//! one: UNKNOWN_TOPIC_OR_PARTITION, OFFSET_METADATA_TOO_LARGE. INVALID_COMMIT_OFFSET_SIZE when the offsets of all groups take
+//! as much memory as they may.
 
 use std::sync::Arc;
 

@@ -2,7 +2,7 @@
 //!
 //! Has offsets of a group wait for the end of a transaction. The group has been added before; from version 5 on it joins by
 //! this. From version 3 on the member is checked, if the producer names one. Codes, of all partitions or of one: 3, 12, 22,
-//! 24, 25, 42, 44, 47, 48 (120 from version 4 on), 49, 82, 15.
+//! 24, 25, 28, 42, 44, 47, 48 (120 from version 4 on), 49, 82, 15.
 
 use std::sync::Arc;
 

@@ -13,6 +13,7 @@ mod error;
 mod expiry;
 mod offsets;
 mod subscription;
+mod weight;
 
 use std::collections::BTreeMap;
 use std::ops::Bound;
@@ -33,6 +34,7 @@ pub use error::GroupError;
 pub use expiry::{ExpireOffsets, OffsetsExpired};
 pub use offsets::{CommitOffsets, CommittedOffset, Committer, DeleteOffsets, Offsets};
 pub use subscription::Subscribed;
+pub use weight::group_name_bytes;
 
 /// A group that exists.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -158,28 +160,32 @@ mod body_kind {
 
 /// All groups, in the order of their names.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Groups(BTreeMap<GroupId, Group>);
+pub(crate) struct Groups {
+    by_id: BTreeMap<GroupId, Group>,
+    /// What their names and offsets weigh, by [`weight`]. Not encoded.
+    bytes: usize,
+}
 
 impl Groups {
     pub(crate) fn get(&self, id: &str) -> Option<&Group> {
-        self.0.get(id)
+        self.by_id.get(id)
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.by_id.is_empty()
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&GroupId, &Group)> {
-        self.0.iter()
+        self.by_id.iter()
     }
 
     /// Those after that one; all of them after none.
     pub(crate) fn after(&self, id: Option<&GroupId>) -> impl Iterator<Item = (&GroupId, &Group)> {
-        self.0.range((id.map_or(Bound::Unbounded, |id| Bound::Excluded(id.clone())), Bound::Unbounded))
+        self.by_id.range((id.map_or(Bound::Unbounded, |id| Bound::Excluded(id.clone())), Bound::Unbounded))
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.0.len()
+        self.by_id.len()
     }
 
     /// Commits offsets; a commit without a member makes the group that it is for. What is committed for partitions that
@@ -190,28 +196,30 @@ impl Groups {
         topics: &Topics,
         commit: &CommitOffsets,
     ) -> Result<(), GroupError> {
-        match (self.0.get(commit.group_id.as_str()), &commit.committer) {
+        match (self.by_id.get(commit.group_id.as_str()), &commit.committer) {
             (Some(group), _) => group.check_commit(commit)?,
             (None, Committer::Anyone) => {}
             (None, Committer::Member { .. }) => return Err(GroupError::UnknownGroup),
         }
-        let group = self.0.entry(commit.group_id.clone()).or_default();
-        group.offsets.commit(time, commit.offsets.iter().filter(|(at, _)| exists(topics, *at)));
+        self.change(&commit.group_id, |group| {
+            group.offsets.commit(time, commit.offsets.iter().filter(|(at, _)| exists(topics, *at)));
+        });
         Ok(())
     }
 
     /// Takes over the members of a classic group.
     pub(crate) fn store_classic(&mut self, store: &StoreClassicGroup) -> Result<(), GroupError> {
-        let revision = self.0.get(store.group_id.as_str()).map_or(0, Group::revision);
+        let revision = self.by_id.get(store.group_id.as_str()).map_or(0, Group::revision);
         if revision != store.expected_revision {
             return Err(GroupError::RevisionMoved);
         }
         if !store.group.is_consistent() {
             return Err(GroupError::Inconsistent);
         }
-        let group = self.0.entry(store.group_id.clone()).or_default();
-        group.body = GroupBody::Classic(store.group.clone());
-        group.revision += 1;
+        self.change(&store.group_id, |group| {
+            group.body = GroupBody::Classic(store.group.clone());
+            group.revision += 1;
+        });
         Ok(())
     }
 
@@ -222,7 +230,8 @@ impl Groups {
         delete: &DeleteOffsets,
     ) -> Result<Vec<Result<(), GroupError>>, GroupError> {
         let Group { body, offsets, .. } =
-            self.0.get_mut(delete.group_id.as_str()).ok_or(GroupError::UnknownGroup)?;
+            self.by_id.get_mut(delete.group_id.as_str()).ok_or(GroupError::UnknownGroup)?;
+        let before = offsets.bytes();
         let subscribed = match body {
             GroupBody::Classic(group) if group.members.is_empty() || group.has_consumers() => {
                 group.subscribed()
@@ -237,16 +246,18 @@ impl Groups {
             offsets.delete(*at);
             Ok(())
         };
-        Ok(delete.partitions.iter().map(delete_one).collect())
+        let deleted = delete.partitions.iter().map(delete_one).collect();
+        self.bytes -= before - offsets.bytes();
+        Ok(deleted)
     }
 
     /// Deletes a group that has no members, with its offsets.
     pub(crate) fn delete(&mut self, id: &GroupId) -> Result<(), GroupError> {
-        let group = self.0.get(id.as_str()).ok_or(GroupError::UnknownGroup)?;
+        let group = self.by_id.get(id.as_str()).ok_or(GroupError::UnknownGroup)?;
         if !group.is_empty() {
             return Err(GroupError::NotEmpty);
         }
-        self.0.remove(id.as_str());
+        self.remove(id);
         Ok(())
     }
 
@@ -259,10 +270,12 @@ impl Groups {
     ) -> OffsetsExpired {
         let mut expired = OffsetsExpired::default();
         for id in &expire.group_ids {
-            let Some(group) = self.0.get_mut(id.as_str()) else { continue };
+            let Some(group) = self.by_id.get_mut(id.as_str()) else { continue };
+            let before = group.offsets.bytes();
             expired.offsets += group.expire(time, topics, expire.retention_ms);
+            self.bytes -= before - group.offsets.bytes();
             if group.is_empty() && group.offsets.is_empty() {
-                self.0.remove(id.as_str());
+                self.remove(id);
                 expired.groups += 1;
             }
         }
@@ -279,33 +292,35 @@ impl Groups {
         producer_id: ProducerId,
         commit: &CommitOffsets,
     ) -> Result<(), GroupError> {
-        match (self.0.get(commit.group_id.as_str()), &commit.committer) {
+        match (self.by_id.get(commit.group_id.as_str()), &commit.committer) {
             (_, Committer::Anyone) => {}
             (Some(group), _) => group.check_commit(commit)?,
             (None, Committer::Member { .. }) => return Err(GroupError::UnknownGroup),
         }
-        let group = self.0.entry(commit.group_id.clone()).or_default();
-        let offsets = commit.offsets.iter().filter(|(at, _)| exists(topics, *at));
-        group.offsets.keep_back(time, producer_id, offsets);
+        self.change(&commit.group_id, |group| {
+            let offsets = commit.offsets.iter().filter(|(at, _)| exists(topics, *at));
+            group.offsets.keep_back(time, producer_id, offsets);
+        });
         Ok(())
     }
 
     /// Publishes or forgets what a transaction kept back in that group.
     pub(crate) fn end_transaction(&mut self, id: &GroupId, producer_id: ProducerId, committed: bool) {
-        if let Some(group) = self.0.get_mut(id) {
-            group.offsets.end_transaction(producer_id, committed);
+        if self.by_id.contains_key(id) {
+            self.change(id, |group| group.offsets.end_transaction(producer_id, committed));
         }
     }
 
     /// Forgets the offsets of a topic that was deleted.
     pub(crate) fn forget_topic(&mut self, topic_id: TopicId) {
-        self.0.values_mut().for_each(|group| group.offsets.forget_topic(topic_id));
+        self.by_id.values_mut().for_each(|group| group.offsets.forget_topic(topic_id));
+        self.bytes = self.weigh();
     }
 
     /// Layout: count u32, per group in the order of their ids: id text, then as in [`Group::write`].
     pub(crate) fn write(&self, w: &mut Writer) {
-        w.count(self.0.len());
-        for (id, group) in &self.0 {
+        w.count(self.by_id.len());
+        for (id, group) in &self.by_id {
             w.text(id.as_str());
             group.write(w);
         }
@@ -313,7 +328,9 @@ impl Groups {
 
     pub(crate) fn read(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
         let groups = r.list("groups", 21, |r| Ok((GroupId::new(r.text("group id")?), Group::read(r)?)))?;
-        Ok(Self(groups.into_iter().collect()))
+        let mut groups = Self { by_id: groups.into_iter().collect(), bytes: 0 };
+        groups.bytes = groups.weigh();
+        Ok(groups)
     }
 }
 

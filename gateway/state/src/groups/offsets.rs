@@ -9,6 +9,7 @@ use chronik_types::{
     GroupId, GroupInstanceId, LeaderEpoch, MemberId, Offset, ProducerId, TimestampMs, TopicId, TopicPartition,
 };
 
+use super::weight;
 use crate::codec::{DecodeError, Reader, Writer};
 
 /// Who commits.
@@ -68,15 +69,17 @@ pub struct Offsets {
     committed: BTreeMap<TopicPartition, CommittedOffset>,
     /// By the producer of an open transaction.
     kept_back: BTreeMap<ProducerId, BTreeMap<TopicPartition, KeptBack>>,
+    /// What they weigh. Not encoded.
+    bytes: usize,
 }
 
 /// An offset that waits for the end of a transaction.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct KeptBack {
+pub(super) struct KeptBack {
     /// Its place in the order of those that wait.
     order: u64,
     /// `None` when a later one has been committed meanwhile: the newest commit wins, whichever transaction ends first.
-    offset: Option<CommittedOffset>,
+    pub(super) offset: Option<CommittedOffset>,
 }
 
 impl Offsets {
@@ -103,6 +106,19 @@ impl Offsets {
         self.committed.is_empty() && self.kept_back.is_empty()
     }
 
+    /// How much memory they take, about.
+    #[must_use]
+    pub const fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// [`Offsets::bytes`], counted anew.
+    pub(crate) fn weigh(&self) -> usize {
+        let committed: usize = self.committed.values().map(CommittedOffset::bytes).sum();
+        let kept_back = self.kept_back.values().flat_map(BTreeMap::values).map(KeptBack::bytes);
+        committed + kept_back.sum::<usize>() + self.kept_back.len() * weight::PRODUCER
+    }
+
     /// Whether an open transaction has an offset for that partition (`require_stable` of OffsetFetch, KIP-447).
     #[must_use]
     pub fn is_unstable(&self, at: TopicPartition) -> bool {
@@ -116,7 +132,7 @@ impl Offsets {
     ) {
         for (at, offset) in offsets {
             self.supersede(*at, u64::MAX);
-            self.committed.insert(*at, offset.clone().at_time(time));
+            self.insert(*at, offset.clone().at_time(time));
         }
     }
 
@@ -128,26 +144,38 @@ impl Offsets {
     ) {
         let waiting = self.kept_back.values().flat_map(BTreeMap::values);
         let order = waiting.map(|kept| kept.order).max().map_or(0, |last| last + 1);
-        let kept =
-            offsets.map(|(at, offset)| (*at, KeptBack { order, offset: Some(offset.clone().at_time(time)) }));
-        self.kept_back.entry(producer_id).or_default().extend(kept);
+        let kept = self.kept_back.entry(producer_id).or_insert_with(|| {
+            self.bytes += weight::PRODUCER;
+            BTreeMap::new()
+        });
+        for (at, offset) in offsets {
+            let offset = KeptBack { order, offset: Some(offset.clone().at_time(time)) };
+            self.bytes += offset.bytes();
+            self.bytes -= kept.insert(*at, offset).as_ref().map_or(0, KeptBack::bytes);
+        }
     }
 
     pub(super) fn end_transaction(&mut self, producer_id: ProducerId, committed: bool) {
-        let Some(offsets) = self.kept_back.remove(&producer_id).filter(|_| committed) else { return };
+        let Some(offsets) = self.kept_back.remove(&producer_id) else { return };
+        self.bytes -= weight::PRODUCER + offsets.values().map(KeptBack::bytes).sum::<usize>();
         for (at, kept) in offsets {
-            if let Some(offset) = kept.offset {
+            if let Some(offset) = kept.offset.filter(|_| committed) {
                 self.supersede(at, kept.order);
-                self.committed.insert(at, offset);
+                self.insert(at, offset);
             }
         }
+    }
+
+    fn insert(&mut self, at: TopicPartition, offset: CommittedOffset) {
+        self.bytes += offset.bytes();
+        self.bytes -= self.committed.insert(at, offset).as_ref().map_or(0, CommittedOffset::bytes);
     }
 
     /// Lets what waits for a partition, and came before that place in the order, never be published.
     fn supersede(&mut self, at: TopicPartition, before: u64) {
         for offsets in self.kept_back.values_mut() {
             if let Some(kept) = offsets.get_mut(&at).filter(|kept| kept.order < before) {
-                kept.offset = None;
+                self.bytes -= kept.offset.take().map_or(0, |offset| offset.metadata.len());
             }
         }
     }
@@ -161,13 +189,23 @@ impl Offsets {
     /// Keeps the committed offsets of which that holds; returns how many went.
     pub(super) fn retain(&mut self, mut keep: impl FnMut(TopicPartition, &CommittedOffset) -> bool) -> usize {
         let before = self.committed.len();
-        self.committed.retain(|at, offset| keep(*at, offset));
+        self.committed.retain(|at, offset| {
+            let stays = keep(*at, offset);
+            self.bytes -= if stays { 0 } else { offset.bytes() };
+            stays
+        });
         before - self.committed.len()
     }
 
     pub(super) fn forget_topic(&mut self, topic_id: TopicId) {
-        self.committed.retain(|at, _| at.topic_id != topic_id);
-        self.kept_back.values_mut().for_each(|offsets| offsets.retain(|at, _| at.topic_id != topic_id));
+        self.retain(|at, _| at.topic_id != topic_id);
+        for offsets in self.kept_back.values_mut() {
+            offsets.retain(|at, kept| {
+                let stays = at.topic_id != topic_id;
+                self.bytes -= if stays { 0 } else { kept.bytes() };
+                stays
+            });
+        }
     }
 
     /// Layout: committed offsets (count u32, each partition and [`CommittedOffset::write`]), then count u32 of producers,
@@ -198,14 +236,9 @@ impl Offsets {
             })?;
             Ok((producer, offsets.into_iter().collect()))
         })?;
-        Ok(Self { committed, kept_back: kept_back.into_iter().collect() })
-    }
-
-    /// Roughly what they take of the heap.
-    pub(crate) fn heap_bytes(&self) -> usize {
-        let entry = size_of::<(TopicPartition, CommittedOffset)>() * 3 / 2;
-        let kept = self.kept_back.values().flat_map(BTreeMap::values).filter_map(|kept| kept.offset.as_ref());
-        self.committed.values().chain(kept).map(|offset| entry + offset.metadata.len()).sum()
+        let mut offsets = Self { committed, kept_back: kept_back.into_iter().collect(), bytes: 0 };
+        offsets.bytes = offsets.weigh();
+        Ok(offsets)
     }
 }
 

@@ -10,6 +10,7 @@ mod entries;
 mod generator;
 mod golden_bytes;
 mod golden_groups;
+mod group_weight;
 mod groups;
 mod log_start;
 mod migrations;

@@ -23,7 +23,11 @@ impl ClassicGroup {
 
     fn expire_pending(&mut self, step: &mut Step<'_>) {
         let before = self.pending.len();
-        self.pending.retain(|_, deadline| *deadline > step.now);
+        self.pending.retain(|id, deadline| {
+            let stays = *deadline > step.now;
+            self.bytes -= if stays { 0 } else { super::pending_bytes(id) };
+            stays
+        });
         if self.pending.len() < before && self.phase == Phase::PreparingRebalance && self.all_joined() {
             self.complete_join(step);
         }

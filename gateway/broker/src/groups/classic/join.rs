@@ -60,7 +60,7 @@ impl ClassicGroup {
             }
         } else if request.requires_known_member_id {
             let deadline = step.now.saturating_add(millis(request.session_timeout_ms));
-            self.pending.insert(new_id.clone(), deadline);
+            self.expect(new_id.clone(), deadline);
             self.wake_at(deadline);
             refuse(waiter, JoinRefusal { error: CoordinatorError::MemberIdRequired, member_id: new_id });
         } else {
@@ -99,7 +99,7 @@ impl ClassicGroup {
         if let Some(initial) = &mut self.initial {
             initial.grown = true;
         }
-        self.pending.remove(&id);
+        self.forget_pending(&id);
         if self.members.is_empty() {
             self.protocol_type = Some(request.protocol_type);
         }

@@ -47,10 +47,16 @@ impl Member {
         found.map_or(&[], |supported| &supported.metadata)
     }
 
-    /// Bytes that it brought and was assigned.
+    /// Bytes of it with what it brought and was assigned.
     pub(super) fn bytes(&self) -> usize {
-        protocol_bytes(&self.protocols) + self.assignment.len()
+        let instance = self.instance_id.as_ref().map_or(0, |id| id.as_str().len());
+        member_bytes(&self.client_id, instance) + protocol_bytes(&self.protocols) + self.assignment.len()
     }
+}
+
+/// Bytes of a member without what it brings. Its id is made of the client id or the instance.
+pub(super) fn member_bytes(client_id: &str, instance: usize) -> usize {
+    size_of::<Member>() + 128 + 2 * (client_id.len() + instance)
 }
 
 /// Bytes of protocols, with what keeping them takes.

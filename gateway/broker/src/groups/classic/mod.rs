@@ -28,7 +28,7 @@ use chronik_types::{GroupId, GroupInstanceId, MemberId, TimestampMs};
 
 pub use self::commit::Committing;
 pub use self::describe::{ClassicState, DescribedMember};
-use self::member::{Member, protocol_bytes};
+use self::member::Member;
 pub(crate) use self::messages::{JoinAnswer, JoinWaiter, SyncAnswer, SyncWaiter};
 pub use self::messages::{
     JoinRefusal, JoinRequest, Joined, JoinedMember, Leaving, MemberIdentity, SyncRequest, Synced,
@@ -168,7 +168,8 @@ impl ClassicGroup {
 
     /// How many members, and bytes of them, a join would add.
     pub(crate) fn growth(&self, request: &JoinRequest) -> (usize, usize) {
-        let known = self.members.get(&request.member_id).map(|member| protocol_bytes(&member.protocols));
+        let known =
+            self.members.get(&request.member_id).map(|member| member.bytes() - member.assignment.len());
         let members = usize::from(known.is_none() && !self.pending.contains_key(&request.member_id));
         (members, request.bytes().saturating_sub(known.unwrap_or(0)))
     }
@@ -274,7 +275,19 @@ impl ClassicGroup {
         if self.is_leader(id) {
             self.leader = self.members.keys().next().cloned();
         }
-        self.pending.remove(id);
+        self.forget_pending(id);
+    }
+
+    /// Waits for a member to join with the id that it is given.
+    fn expect(&mut self, id: MemberId, deadline: Duration) {
+        self.bytes += pending_bytes(&id);
+        self.pending.insert(id, deadline);
+    }
+
+    fn forget_pending(&mut self, id: &MemberId) {
+        if self.pending.remove(id).is_some() {
+            self.bytes -= pending_bytes(id);
+        }
     }
 
     fn answer_join(&mut self, id: &MemberId, answer: JoinAnswer) {
@@ -299,4 +312,9 @@ impl ClassicGroup {
         let waiter = self.members.get_mut(id).and_then(|member| member.awaiting_sync.take());
         waiter.map(|waiter| waiter.send(answer)).is_some()
     }
+}
+
+/// A member that has been given an id and has not joined with it.
+fn pending_bytes(id: &MemberId) -> usize {
+    64 + id.as_str().len()
 }

@@ -149,7 +149,6 @@ impl Broker {
         grow: impl FnOnce(Option<&ConsumerGroup>) -> usize,
     ) -> Result<(), CoordinatorError> {
         let settings = self.settings();
-        let max_groups = usize::try_from(settings.groups.max_groups).unwrap_or(usize::MAX);
         let (exists, is_known, groups, bytes) = self.state(|state| {
             let group = state.group(group_id.as_str());
             let consumer = group.and_then(|group| group.consumer());
@@ -157,11 +156,9 @@ impl Broker {
             (group.is_some(), is_known, state.group_count(), grow(consumer))
         });
         let more = Weight { members: usize::from(!is_known), bytes };
-        if (!exists && groups >= max_groups) || !self.has_room(&settings.groups, more) {
-            tracing::warn!(
-                group = %group_id,
-                "a member is refused: see groups.max_groups, groups.max_members, groups.max_member_bytes"
-            );
+        let has_name = exists || self.has_room_for_group(group_id, groups);
+        if !has_name || !self.has_room(&settings.groups, more) {
+            self.refuse_group(group_id, "a member");
             return Err(CoordinatorError::GroupFull);
         }
         Ok(())

@@ -39,7 +39,7 @@ impl Groups {
         let target = made.as_ref().map_or_else(|| self.consumer(heartbeat.group_id.as_str()), Ok)?;
         let prepared = target.prepare(heartbeat)?;
         if let Some(made) = made {
-            self.0.entry(heartbeat.group_id.clone()).or_default().body = GroupBody::Consumer(made);
+            self.change(&heartbeat.group_id, |group| group.body = GroupBody::Consumer(made));
         }
         let (group, revision) = self.consumer_mut(heartbeat.group_id.as_str())?;
         *revision += 1;
@@ -122,7 +122,7 @@ impl Groups {
         id: &str,
         settings: &ConsumerGroupSettings,
     ) -> bool {
-        let Some(group) = self.0.get_mut(id) else { return false };
+        let Some(group) = self.by_id.get_mut(id) else { return false };
         let GroupBody::Consumer(consumer) = &group.body else { return false };
         let may = consumer.may_downgrade(settings);
         if may {
@@ -138,7 +138,7 @@ impl Groups {
         topics: &Topics,
         heartbeat: &ConsumerGroupHeartbeat,
     ) -> Result<Option<ConsumerGroup>, GroupError> {
-        match self.0.get(heartbeat.group_id.as_str()).map(|group| &group.body) {
+        match self.by_id.get(heartbeat.group_id.as_str()).map(|group| &group.body) {
             None => Ok(Some(ConsumerGroup::default())),
             Some(GroupBody::Consumer(_)) => Ok(None),
             Some(GroupBody::Classic(classic)) if classic.members.is_empty() => {
@@ -152,11 +152,11 @@ impl Groups {
     }
 
     fn consumer(&self, id: &str) -> Result<&ConsumerGroup, GroupError> {
-        self.0.get(id).and_then(Group::consumer).ok_or(GroupError::UnknownGroup)
+        self.by_id.get(id).and_then(Group::consumer).ok_or(GroupError::UnknownGroup)
     }
 
     fn consumer_mut(&mut self, id: &str) -> Result<(&mut ConsumerGroup, &mut u64), GroupError> {
-        match self.0.get_mut(id) {
+        match self.by_id.get_mut(id) {
             Some(Group { body: GroupBody::Consumer(group), revision, .. }) => Ok((group, revision)),
             _ => Err(GroupError::UnknownGroup),
         }

@@ -18,8 +18,9 @@ impl ConsumerGroup {
         let Some(member) = self.members.get(id) else { return 0 };
         let target = self.targets.get(id).map_or(0, std::collections::BTreeSet::len);
         let partitions = member.assigned.len() + member.pending_revocation.len() + target;
-        2 * tree_entry(size_of::<(MemberId, ConsumerMember)>())
-            + (ARC_HEADER + id.as_str().len() + member.client_id.len() + member.client_host.len())
+        let instance = member.instance_id.as_ref().map_or(0, |id| id.as_str().len());
+        new_member_bytes(id, &member.client_id, &member.client_host)
+            + (instance + member.rack_id.as_ref().map_or(0, |rack| rack.len()))
             + (subscription_bytes(&member.subscribed_topics) + member.subscribed_regex.len())
             + member.classic.as_ref().map_or(0, classic_bytes)
             + partitions * tree_entry(size_of::<(TopicPartition, MemberEpoch)>())
@@ -44,12 +45,21 @@ impl ConsumerGroupHeartbeat {
         let regex = self.subscribed_regex.as_ref().map_or(0, |regex| {
             regex.len().saturating_sub(known.map_or(0, |member| member.subscribed_regex.len()))
         });
+        let rack = self.rack_id.as_ref().map_or(0, |rack| {
+            rack.len()
+                .saturating_sub(known.and_then(|member| member.rack_id.as_ref()).map_or(0, |rack| rack.len()))
+        });
         let matched = |matches: &RegexMatches| {
             let before = group.and_then(|group| group.regexes.get(&matches.regex));
             let before = before.map_or(0, |resolved| subscription_bytes(&resolved.topics));
             subscription_bytes(&matches.topics).saturating_sub(before)
         };
-        topics + regex + self.resolved.iter().map(matched).sum::<usize>()
+        let instance = self.instance_id.as_ref().map_or(0, |id| id.as_str().len());
+        let member = match known {
+            Some(_) => 0,
+            None => new_member_bytes(&self.member_id, &self.client_id, &self.client_host) + instance,
+        };
+        member + rack + topics + regex + self.resolved.iter().map(matched).sum::<usize>()
     }
 }
 
@@ -58,9 +68,20 @@ impl JoinConsumerGroup {
     #[must_use]
     pub fn growth(&self, group: Option<&ConsumerGroup>) -> usize {
         let known = group.and_then(|group| group.members.get(&self.member_id));
+        let instance = self.instance_id.as_ref().map_or(0, |id| id.as_str().len());
+        let member = match known {
+            Some(_) => 0,
+            None => new_member_bytes(&self.member_id, &self.client_id, &self.client_host) + instance,
+        };
         let known = known.and_then(|member| member.classic.as_ref()).map_or(0, classic_bytes);
-        classic_bytes(&self.classic).saturating_sub(known)
+        member + classic_bytes(&self.classic).saturating_sub(known)
     }
+}
+
+/// A member that has said nothing yet but who it is.
+fn new_member_bytes(id: &MemberId, client_id: &str, client_host: &str) -> usize {
+    2 * tree_entry(size_of::<(MemberId, ConsumerMember)>())
+        + (ARC_HEADER + id.as_str().len() + client_id.len() + client_host.len())
 }
 
 fn subscription_bytes<'a>(names: impl IntoIterator<Item = &'a Box<str>>) -> usize {

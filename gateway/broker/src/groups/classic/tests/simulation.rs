@@ -3,6 +3,7 @@
 
 use chronik_types::Entropy;
 
+use super::super::pending_bytes;
 use super::*;
 
 /// A client, as far as its coordinator can tell.
@@ -123,7 +124,8 @@ fn check(group: &ClassicGroup) {
     assert_eq!(group.awaiting_join, awaiting);
     let leads = |leader: &MemberId| group.members.contains_key(leader);
     assert_eq!(group.owing_sync, group.members.values().filter(|member| member.owes_sync).count());
-    assert_eq!(group.bytes, group.members.values().map(Member::bytes).sum::<usize>());
+    let pending: usize = group.pending.keys().map(pending_bytes).sum();
+    assert_eq!(group.bytes, pending + group.members.values().map(Member::bytes).sum::<usize>());
     assert!(group.leader.as_ref().map_or(group.members.is_empty(), leads), "{:?}", group.leader);
     for (instance, id) in &group.instances {
         assert_eq!(group.members[id].instance_id.as_ref(), Some(instance));
