@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::section;
+use crate::values::ByteSize;
 
 /// The longest time that fits into Kafka's 32-bit settings.
 const MAX: Duration = Duration::from_millis(0x7fff_ffff);
@@ -14,6 +15,8 @@ section! {
     pub struct TransactionSettings as SECTION at transactions {
         /// The most transactional ids that can exist.
         max_transactional_ids: u32 = 100_000, in 1 => 10_000_000;
+        /// The most memory for transactional ids and what their open transactions include. More of either is refused beyond.
+        max_bytes: ByteSize = ByteSize::mib(128), in ByteSize::mib(1) => ByteSize::gib(1_024);
         /// The most partitions, and groups whose offsets are committed, of one transaction.
         max_partitions: u32 = 10_000, in 1 => 1_000_000;
         /// The longest transaction timeout a producer may ask for.

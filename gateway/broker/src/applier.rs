@@ -50,7 +50,9 @@ impl Applier {
             Entry::decode(&committed.entry).map_err(|source| Halt::Undecodable { position, source })?;
         let (outcome, open_transactions) = {
             let mut state = self.core.state.lock();
-            (state.apply(position.get(), &entry), state.ongoing_transaction_count())
+            let outcome = state.apply(position.get(), &entry);
+            self.core.transaction_bytes.store(state.transaction_bytes(), Ordering::Relaxed);
+            (outcome, state.ongoing_transaction_count())
         };
         match (&entry.change, &outcome) {
             (Change::Append(batches), Outcome::Appended(placed)) => {

@@ -190,6 +190,7 @@ fn restore(core: &Core, node: NodeId, checkpoint: Checkpoint) {
         }
     }
     core.metrics.set_open_transactions(state.ongoing_transaction_count());
+    core.transaction_bytes.store(state.transaction_bytes(), std::sync::atomic::Ordering::Relaxed);
     *core.state.lock() = state;
 }
 

@@ -1,7 +1,7 @@
 //! What the applier, the hot paths and the upkeep tasks share. It does not know the backend, which owns the applier.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 use bytes::Bytes;
 use chronik_backend::Position;
@@ -31,6 +31,8 @@ pub(crate) struct Core {
     pub(crate) reclaim: Notify,
     /// Bytes of the open segment of the journal, about.
     pub(crate) open_bytes: AtomicU64,
+    /// What transactional ids take of the state.
+    pub(crate) transaction_bytes: AtomicUsize,
     /// Whether there is something in `halt`: looked at for each append.
     is_halted: AtomicBool,
     halt: watch::Sender<Option<Arc<Halt>>>,
@@ -49,6 +51,7 @@ impl Core {
             clock,
             reclaim: Notify::new(),
             open_bytes: AtomicU64::new(0),
+            transaction_bytes: AtomicUsize::new(0),
             is_halted: AtomicBool::new(false),
             halt: watch::Sender::new(None),
         }

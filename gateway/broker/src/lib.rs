@@ -30,6 +30,7 @@ mod read;
 mod retention;
 mod segments;
 mod topic;
+mod transaction_room;
 mod transactions;
 mod upkeep;
 mod waiters;

@@ -36,6 +36,9 @@ pub enum TransactionChangeError {
     /// The group does not.
     #[error(transparent)]
     Group(#[from] GroupError),
+    /// All transactional ids take as much memory as they may.
+    #[error("all transactions take as much memory as this gateway gives them")]
+    TransactionsFull,
     /// The names and offsets of all groups take as much memory as they may.
     #[error("the offsets of all groups take as much memory as this gateway gives them")]
     OffsetsFull,
@@ -50,6 +53,8 @@ impl TransactionChangeError {
         match self {
             Self::Refused(error) => error.error_code(),
             Self::Group(error) => error.error_code(),
+            // As for a transaction, or transactional ids, beyond their number.
+            Self::TransactionsFull => ErrorCode::PolicyViolation,
             Self::OffsetsFull => ErrorCode::InvalidCommitOffsetSize,
             Self::Change(ChangeError::Rejected(rejection)) => rejection.error_code(),
             Self::Change(ChangeError::Storage(AppendError::TooLarge { .. })) => ErrorCode::UnknownServerError,
@@ -82,6 +87,9 @@ impl Broker {
         timeout_ms: i32,
         expected: Option<(ProducerId, ProducerEpoch)>,
     ) -> Result<InitializedProducer, TransactionChangeError> {
+        if !self.has_room_for_transactional_id(&transactional_id) {
+            return Err(TransactionChangeError::TransactionsFull);
+        }
         let mut init = InitTransactionalProducer {
             transactional_id,
             timeout_ms,
@@ -118,6 +126,9 @@ impl Broker {
         claim: Claim,
         partitions: Vec<TopicPartition>,
     ) -> Result<(), TransactionChangeError> {
+        if !self.has_room_for_partitions(&claim.transactional_id, partitions.iter().copied()) {
+            return Err(TransactionChangeError::TransactionsFull);
+        }
         let max_partitions = self.settings().transactions.max_partitions;
         let change = Change::AddPartitionsToTxn(AddPartitionsToTxn { claim, partitions, max_partitions });
         match self.propose_now(change).await? {
@@ -135,6 +146,9 @@ impl Broker {
         claim: Claim,
         group_id: GroupId,
     ) -> Result<(), TransactionChangeError> {
+        if !self.has_room_for_group_of(&claim.transactional_id, &group_id) {
+            return Err(TransactionChangeError::TransactionsFull);
+        }
         let max_partitions = self.settings().transactions.max_partitions;
         let change = Change::AddOffsetsToTxn(AddOffsetsToTxn { claim, group_id, max_partitions });
         match self.propose_now(change).await? {
@@ -153,6 +167,9 @@ impl Broker {
         joins: bool,
         commit: CommitOffsets,
     ) -> Result<(), TransactionChangeError> {
+        if joins && !self.has_room_for_group_of(&claim.transactional_id, &commit.group_id) {
+            return Err(TransactionChangeError::TransactionsFull);
+        }
         let _proposed = self.room_for_offsets(&commit, true).ok_or(TransactionChangeError::OffsetsFull)?;
         let max_partitions = self.settings().transactions.max_partitions;
         let change = Change::TxnOffsetCommit(TxnOffsetCommit { claim, joins, max_partitions, commit });
@@ -221,7 +238,8 @@ impl Broker {
                 Err(
                     TransactionChangeError::Refused(_)
                     | TransactionChangeError::Group(_)
-                    | TransactionChangeError::OffsetsFull,
+                    | TransactionChangeError::OffsetsFull
+                    | TransactionChangeError::TransactionsFull,
                 ) => {}
             }
         }
@@ -288,7 +306,9 @@ mod tests {
 
     #[test]
     fn each_failure_has_its_code() {
-        let table: [(TransactionChangeError, ErrorCode); 5] = [
+        let table: [(TransactionChangeError, ErrorCode); 7] = [
+            (TransactionChangeError::TransactionsFull, ErrorCode::PolicyViolation),
+            (TransactionChangeError::OffsetsFull, ErrorCode::InvalidCommitOffsetSize),
             (TransactionError::NotInTransaction.into(), ErrorCode::TransactionAbortable),
             (GroupError::UnknownMember.into(), ErrorCode::UnknownMemberId),
             (ChangeError::Stopped.into(), ErrorCode::CoordinatorNotAvailable),

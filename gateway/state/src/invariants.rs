@@ -53,6 +53,8 @@ fn groups(state: &State) -> Result<(), Broken> {
 }
 
 fn transactions(state: &State) -> Result<(), Broken> {
+    let weighed = state.transactions.bytes() == state.transactions.weigh();
+    require(weighed, "transactional_ids_are_weighed", || "the transactional ids".to_owned())?;
     for (id, producer) in state.transactional_producers() {
         let subject = || format!("transactional id '{id}'");
         let known = state.transactional_id_of(producer.producer_id()).map(|(id, _)| id);

@@ -2,9 +2,7 @@
 
 use std::mem::{size_of, size_of_val};
 
-use chronik_types::{
-    GroupId, MemberId, NodeId, Offset, ProducerId, TopicId, TopicName, TopicPartition, TransactionalId,
-};
+use chronik_types::{GroupId, MemberId, NodeId, TopicId, TopicName, TopicPartition};
 
 use crate::configs::Configs;
 use crate::groups::{ClassicMember, ConsumerGroup, Group, GroupBody, MemberProtocol, group_name_bytes};
@@ -12,7 +10,7 @@ use crate::partitions::Partition;
 use crate::producers::Producer;
 use crate::state::State;
 use crate::topics::Topic;
-use crate::transactions::{PartitionTransactions, TransactionalProducer};
+use crate::transactions::PartitionTransactions;
 
 /// Two counters before the text of an `Arc<str>`.
 pub(crate) const ARC_HEADER: usize = 16;
@@ -28,17 +26,6 @@ impl State {
     }
 
     fn transactions_bytes(&self) -> usize {
-        let producer = tree_entry(size_of::<(TransactionalId, TransactionalProducer)>())
-            + tree_entry(size_of::<(ProducerId, TransactionalId)>());
-        let producers: usize = self
-            .transactional_producers()
-            .map(|(id, transactional)| {
-                let partitions = transactional.partitions().len();
-                // Both the transaction and the partition know of it.
-                let partition = 2 * tree_entry(size_of::<(TopicPartition, Offset)>());
-                producer + ARC_HEADER + id.as_str().len() + partitions * partition
-            })
-            .sum();
         let aborted: usize = self
             .transactions
             .partitions()
@@ -47,7 +34,7 @@ impl State {
                     + size_of_val(partition.aborted())
             })
             .sum();
-        producers + aborted
+        self.transaction_bytes() + aborted
     }
 }
 

@@ -289,6 +289,12 @@ impl State {
         self.transactions.iter_after(after)
     }
 
+    /// How much memory the transactional ids take, about, with what their open transactions include.
+    #[must_use]
+    pub const fn transaction_bytes(&self) -> usize {
+        self.transactions.bytes()
+    }
+
     /// The transactional ids with an open transaction.
     pub fn ongoing_transactions(&self) -> impl Iterator<Item = (&TransactionalId, &TransactionalProducer)> {
         self.transactions.ongoing()

@@ -181,7 +181,10 @@ impl Collector for GroupsCollector {
         }
         let help = "Memory that the names of groups and their offsets take, about";
         let bytes = encoder.encode_descriptor("group_offset_bytes", help, None, MetricType::Gauge)?;
-        gauge(broker.state(chronik_state::State::group_bytes)).encode(bytes)
+        gauge(broker.state(chronik_state::State::group_bytes)).encode(bytes)?;
+        let help = "Memory that transactional ids and their open transactions take, about";
+        let bytes = encoder.encode_descriptor("transaction_bytes", help, None, MetricType::Gauge)?;
+        gauge(broker.state(chronik_state::State::transaction_bytes)).encode(bytes)
     }
 }
 
@@ -193,8 +196,8 @@ impl Broker {
     /// Makes the metrics of the broker core visible in a registry whose prefix is `chronik`.
     pub fn register_metrics(self: &Arc<Self>, registry: &mut Registry) {
         self.metrics().register(registry);
-        let help = "Joins, assignments and commits refused for want of room for groups";
-        registry.register("refused_group_changes", help, self.groups.room.refused.clone());
+        let help = "What was refused of groups and transactions for want of room";
+        registry.register("refused_growth", help, self.groups.room.refused.clone());
         registry.register_collector(Box::new(GroupsCollector(Arc::downgrade(self))));
     }
 

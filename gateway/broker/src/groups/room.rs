@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use chronik_state::{CommitOffsets, group_name_bytes};
-use chronik_types::GroupId;
+use chronik_types::{GroupId, TransactionalId};
 use parking_lot::Mutex;
 use prometheus_client::metrics::counter::Counter;
 
@@ -72,19 +72,35 @@ impl Broker {
 
     /// Counts that something of a group is refused for want of room, and says so now and then.
     pub(super) fn refuse_group(&self, group: &GroupId, what: &'static str) {
+        if self.refuse() {
+            tracing::warn!(
+                %group,
+                "{what} is refused; see groups.max_groups, max_members, max_member_bytes and max_offset_bytes, \
+                 and chronik_refused_growth_total for how often"
+            );
+        }
+    }
+
+    /// Counts that something of a transaction is refused for want of room, and says so now and then.
+    pub(crate) fn refuse_transaction(&self, transactional_id: &TransactionalId) {
+        if self.refuse() {
+            tracing::warn!(
+                %transactional_id,
+                "a transaction may not grow; see transactions.max_bytes, and chronik_refused_growth_total for how often"
+            );
+        }
+    }
+
+    /// Counts a refusal; whether it is time for a line about it.
+    fn refuse(&self) -> bool {
         let room = &self.groups.room;
         room.refused.inc();
         let now = self.core.clock.monotonic();
         let mut last = room.last_line.lock();
-        if last.is_some_and(|last| now.saturating_sub(last) < BETWEEN_LINES) {
-            return;
+        let is_time = last.is_none_or(|last| now.saturating_sub(last) >= BETWEEN_LINES);
+        if is_time {
+            *last = Some(now);
         }
-        *last = Some(now);
-        drop(last);
-        tracing::warn!(
-            %group,
-            "{what} is refused; see groups.max_groups, max_members, max_member_bytes and max_offset_bytes, \
-             and chronik_refused_group_changes_total for how often"
-        );
+        is_time
     }
 }

@@ -25,6 +25,9 @@ pub enum ProduceError {
     /// A batch of a transaction in a request without a transactional id.
     #[error("the batch belongs to a transaction, and the request names no transactional id")]
     Transactional,
+    /// The partition is new to the transaction, and transactions take as much memory as they may.
+    #[error("all transactions take as much memory as this gateway gives them")]
+    TransactionsFull,
     /// The records could not be compressed with the codec of the topic.
     #[error("the records cannot be compressed as the topic demands")]
     Compress(#[from] CompressError),
@@ -48,6 +51,7 @@ impl ProduceError {
             Self::Records(error) => error.code(),
             Self::MissingKey => ErrorCode::InvalidRecord,
             Self::Transactional => ErrorCode::TransactionalIdAuthorizationFailed,
+            Self::TransactionsFull => ErrorCode::PolicyViolation,
             Self::Compress(_) => ErrorCode::UnknownServerError,
             Self::Rejected(rejection) => rejection.error_code(),
             Self::Storage(error) => storage_code(error),
@@ -87,6 +91,7 @@ mod tests {
             (RecordError::UnknownCodec { id: 7 }.into(), ErrorCode::UnsupportedCompressionType),
             (ProduceError::MissingKey, ErrorCode::InvalidRecord),
             (ProduceError::Transactional, ErrorCode::TransactionalIdAuthorizationFailed),
+            (ProduceError::TransactionsFull, ErrorCode::PolicyViolation),
             (Rejection::UnknownPartition { at }.into(), ErrorCode::UnknownTopicOrPartition),
             (AppendError::Full { detail: String::new() }.into(), ErrorCode::KafkaStorageError),
             (AppendError::TooLarge { size: 2, limit: 1 }.into(), ErrorCode::RecordListTooLarge),

@@ -154,6 +154,14 @@ impl Broker {
         time: TimestampMs,
         submitted: &mut Submitted,
     ) {
+        let joining = transaction.filter(|transaction| draft.transactional && transaction.joins);
+        let mut partitions = draft.batches.iter().map(|batch| batch.at);
+        if joining.is_some_and(|one| !self.has_room_for_partitions(&one.transactional_id, &mut partitions)) {
+            for (place, _) in draft.places {
+                submitted.fail(place, ProduceError::TransactionsFull);
+            }
+            return;
+        }
         let room = self.room(draft.bytes).await;
         let change = match transaction.filter(|_| draft.transactional) {
             None => Change::Append(draft.batches),

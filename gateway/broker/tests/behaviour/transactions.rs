@@ -423,3 +423,34 @@ fn plain(count: usize) -> Bytes {
 fn read_batches(records: &Records) -> Vec<chronik_wire::batch::RecordBatch> {
     batches_of(records)
 }
+
+#[tokio::test]
+async fn transactional_ids_and_what_they_include_take_so_much_memory() {
+    let mut settings = Settings::default();
+    settings.transactions.max_bytes = chronik_config::ByteSize::mib(1);
+    let rig = Rig::with(settings, 1 << 20).await;
+    rig.topic("t", 2).await;
+    let (first, second) = (rig.partition("t", 0), rig.partition("t", 1));
+    let mut early = rig.init("early").await;
+    rig.send(&early, &first, 0, 1).await.unwrap();
+    let long = |at: usize| TransactionalId::new(&format!("{at}-{}", "i".repeat(30_000)));
+    let mut ids = 0;
+    let refused = loop {
+        match rig.broker.init_transactional_producer(long(ids), TIMEOUT_MS, None).await {
+            Ok(_) => ids += 1,
+            Err(refused) => break refused.error_code(),
+        }
+        assert!(ids < 40, "there is no end to it");
+    };
+    assert_eq!((refused, ids > 30), (ErrorCode::PolicyViolation, true), "{ids}");
+    let added = rig.broker.add_partitions_to_txn(early.clone(), vec![second.topic_partition()]).await;
+    assert_eq!(added.unwrap_err().error_code(), ErrorCode::PolicyViolation);
+    let joins = rig.send(&early, &second, 0, 1).await.unwrap_err();
+    assert_eq!(joins.error_code(), ErrorCode::PolicyViolation);
+    rig.send(&early, &first, 1, 1).await.expect("a partition that is included");
+    rig.bump(&mut early, true).await;
+    rig.broker.init_transactional_producer(long(0), TIMEOUT_MS, None).await.expect("an id that is there");
+    let metrics = rig.metrics();
+    assert!(metrics.contains("refused_growth_total 3"), "{metrics}");
+    assert!(metrics.contains("group_offset_bytes 0"), "{metrics}");
+}

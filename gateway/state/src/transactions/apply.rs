@@ -55,7 +55,9 @@ impl Transactions {
             self.ongoing.insert(producer.producer_id);
         }
         producer.touch(time);
+        self.bytes -= producer.included_bytes();
         add(producer);
+        self.bytes += producer.included_bytes();
     }
 
     /// A batch of a transaction was appended.
@@ -152,8 +154,7 @@ impl State {
         let producer_id = self.producer_ids.allocate().map_err(|_| TransactionError::ProducerIdsExhausted)?;
         let producer = TransactionalProducer::new(producer_id, init.timeout_ms, time);
         let producer_epoch = producer.epoch;
-        self.transactions.by_producer.insert(producer_id, init.transactional_id.clone());
-        self.transactions.by_id.insert(init.transactional_id.clone(), producer);
+        self.transactions.insert(&init.transactional_id, producer);
         Ok(InitializedProducer { producer_id, producer_epoch, aborted: false, markers: Vec::new() })
     }
 
@@ -188,7 +189,7 @@ impl State {
             check_room(producer, 1, add.max_partitions)?;
         }
         self.transactions.join(add.claim.transactional_id.as_str(), time, |producer| {
-            producer.groups.insert(add.group_id.clone());
+            producer.include_group(&add.group_id);
         });
         Ok(())
     }
@@ -210,7 +211,7 @@ impl State {
         self.groups.commit_in_transaction(time, &self.topics, commit.claim.producer_id, &commit.commit)?;
         self.transactions.join(commit.claim.transactional_id.as_str(), time, |producer| {
             if joins {
-                producer.groups.insert(group_id.clone());
+                producer.include_group(group_id);
             }
         });
         Ok(())
@@ -274,8 +275,10 @@ impl State {
         let Some(producer) = transactions.by_id.get_mut(id) else { return Vec::new() };
         let producer_id = producer.producer_id;
         producer.state = state;
+        transactions.bytes -= producer.included_bytes();
         let partitions = std::mem::take(&mut producer.partitions);
         let groups = std::mem::take(&mut producer.groups);
+        producer.group_bytes = 0;
         transactions.ongoing.remove(&producer_id);
         let committed = state == TransactionState::CompleteCommit;
         for group in &groups {

@@ -15,6 +15,7 @@ mod error;
 mod outcomes;
 mod partition;
 mod producer;
+mod weight;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
@@ -41,6 +42,8 @@ pub(crate) struct Transactions {
     /// The producers with an open transaction. Not encoded.
     ongoing: BTreeSet<ProducerId>,
     partitions: BTreeMap<TopicPartition, PartitionTransactions>,
+    /// What the transactional ids weigh, by [`weight`]. Not encoded.
+    bytes: usize,
 }
 
 /// Queries.
@@ -109,7 +112,9 @@ impl Transactions {
         for producer_id in &self.ongoing {
             let id = self.by_producer.get(producer_id);
             if let Some(producer) = id.and_then(|id| self.by_id.get_mut(id)) {
+                self.bytes -= producer.included_bytes();
                 producer.partitions.retain(|at, _| at.topic_id != topic_id);
+                self.bytes += producer.included_bytes();
             }
         }
     }
@@ -130,6 +135,7 @@ impl Transactions {
         self.by_id.retain(|_, producer| producer.is_ongoing() || producer.updated_at >= idle_before);
         if self.by_id.len() != before {
             self.by_producer.retain(|_, id| self.by_id.contains_key(id));
+            self.bytes = self.weigh();
         }
         before - self.by_id.len()
     }
@@ -182,6 +188,7 @@ impl Transactions {
             }
             transactions.by_id.insert(id, producer);
         }
+        transactions.bytes = transactions.weigh();
         Ok(transactions)
     }
 }

@@ -8,7 +8,7 @@ use std::fmt;
 
 use chronik_types::{GroupId, Offset, ProducerEpoch, ProducerId, TimestampMs, TopicPartition};
 
-use super::TransactionError;
+use super::{TransactionError, weight};
 use crate::codec::{DecodeError, Reader, Writer};
 
 /// What a transactional id is at. Persisted as its number, which is never reused.
@@ -68,6 +68,8 @@ pub struct TransactionalProducer {
     pub(super) partitions: BTreeMap<TopicPartition, Offset>,
     /// The groups for which the open transaction commits offsets.
     pub(super) groups: BTreeSet<GroupId>,
+    /// What these weigh. Not encoded.
+    pub(super) group_bytes: usize,
 }
 
 impl TransactionalProducer {
@@ -83,6 +85,7 @@ impl TransactionalProducer {
             updated_at: time,
             partitions: BTreeMap::new(),
             groups: BTreeSet::new(),
+            group_bytes: 0,
         }
     }
 
@@ -214,7 +217,7 @@ impl TransactionalProducer {
     }
 
     pub(super) fn read(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
-        Ok(Self {
+        let mut producer = Self {
             producer_id: ProducerId::new(r.i64("producer id")?),
             epoch: ProducerEpoch::new(r.i16("producer epoch")?),
             previous_producer_id: ProducerId::new(r.i64("previous producer id")?),
@@ -233,7 +236,10 @@ impl TransactionalProducer {
                 .list("transaction groups", 4, |r| r.text("transaction group").map(GroupId::new))?
                 .into_iter()
                 .collect(),
-        })
+            group_bytes: 0,
+        };
+        producer.group_bytes = producer.groups.iter().map(weight::group_bytes).sum();
+        Ok(producer)
     }
 }
 
