@@ -1,6 +1,6 @@
 //! The local write-ahead log: one log for all partitions, group commit without a timer, recovery.
 //!
-//! [`WalBackend`] implements [`chronik_backend::StorageBackend`] over a directory of segment files. Read [`format`]
+//! [`WalBackend`] implements [`chronik_backend::StorageBackend`] over a directory of segment files. Read `format`
 //! for the bytes, `log` for how blocks are made, written and delivered, `log/recovery.rs` for how the end of a log is
 //! found after a crash. [`dump`] reads a log without opening it. What a record is, nobody here knows.
 

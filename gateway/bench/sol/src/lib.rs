@@ -3,10 +3,10 @@
 //! Each program is one file and takes about as long as [`Settings::seconds`] says. A broker's figure divided by the
 //! program's, taken on the same machine in the same minute, says how much of what is possible it reaches.
 //!
-//! - [`stream`]: null broker; frames over the loopback interface are received and answered, nothing is kept.
-//! - [`durable`]: the same, and answered only when the frame is on disk, checksummed, in grouped direct writes.
-//! - [`fdatasync`]: overwriting a file that holds zeros, and syncing it.
-//! - [`ping`]: a few bytes there and back, on one core and across cores.
+//! - `stream`: null broker; frames over the loopback interface are received and answered, nothing is kept.
+//! - `durable`: the same, and answered only when the frame is on disk, checksummed, in grouped direct writes.
+//! - `fdatasync`: overwriting a file that holds zeros, and syncing it.
+//! - `ping`: a few bytes there and back, on one core and across cores.
 //!
 //! Nothing here speaks Kafka, and nothing here is used by the gateway.
 

@@ -11,7 +11,7 @@ use std::time::Duration;
 use super::Interval;
 use crate::error::BenchError;
 
-/// Names, types and meanings, in the order of [`Values`].
+/// Names, types and meanings, in the order of [`Shared::values`].
 const METRICS: [(&str, &str, &str); 10] = [
     ("chronik_bench_records_total", "counter", "Records acknowledged or read."),
     ("chronik_bench_payload_bytes_total", "counter", "Keys and values, or batches when consuming."),

@@ -1,6 +1,6 @@
 //! One file per Kafka API, and the way from a request to its handler.
 //!
-//! A handler is an `async fn handle(context, request) -> Response<…>` over decoded messages; [`answer`] decodes, runs and
+//! A handler is an `async fn handle(context, request) -> Response<…>` over decoded messages; [`answer()`] decodes, runs and
 //! encodes around it. It keeps its turn: no later request of the connection starts before it has answered. The few
 //! APIs that let the next request start earlier (produce, fetch), answer what they cannot decode (ApiVersions), or keep
 //! what they have encoded (Metadata), take the whole call instead. `gateway/README.md` shows how one more is added.
