@@ -125,6 +125,9 @@ pub struct BenchArgs {
     /// Write the report as JSON to this file; - is the standard output.
     #[arg(long, value_name = "FILE")]
     pub json_output: Option<PathBuf>,
+    /// Put all latencies into the JSON too, as a histogram: those of several runs can be merged then.
+    #[arg(long, requires = "json_output")]
+    pub latency_buckets: bool,
     /// Write a line for each interval to this file.
     #[arg(long, value_name = "FILE")]
     pub csv_output: Option<PathBuf>,

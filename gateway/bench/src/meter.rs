@@ -15,7 +15,8 @@ use hdrhistogram::Histogram;
 use crate::args::BenchArgs;
 use crate::cpu::{CpuTimes, CpuUsed};
 use crate::error::BenchError;
-use crate::report::{Latency, RateFigures};
+use crate::histogram::{buckets, histogram, summary};
+use crate::report::{Buckets, Latency, RateFigures};
 use crate::stop::Stop;
 use crate::watch::{Interval, Watchers};
 
@@ -93,16 +94,12 @@ pub(crate) struct Measured {
     pub(crate) counts: Counts,
     pub(crate) cpu: CpuUsed,
     pub(crate) latency: Latency,
+    pub(crate) latency_buckets: Buckets,
     pub(crate) errors: BTreeMap<i16, u64>,
     /// With a rate.
     pub(crate) rate: Option<RateFigures>,
 }
 
-/// Latencies are told apart to three digits, from 1 ns to an hour. A greater least value would be the width of the finest
-/// steps, and with that of all values below a thousand of them: 2 % at 27 us if it were 1 us.
-const LEAST_NS: u64 = 1;
-const GREATEST_NS: u64 = 3_600_000_000_000;
-const DIGITS: u8 = 3;
 /// How often the bar moves.
 const MOVE_NS: u64 = 200_000_000;
 
@@ -349,36 +346,10 @@ impl Meter {
             counts: end.counts.since(start.counts),
             cpu: end.cpu - start.cpu,
             latency: summary(&self.latency),
+            latency_buckets: buckets(&self.latency),
             errors: self.errors,
             rate: self.rate,
         })
-    }
-}
-
-/// Quantiles of some durations in nanoseconds.
-pub(crate) fn summary_of(durations_ns: impl Iterator<Item = u64>) -> Result<Latency, BenchError> {
-    let mut all = histogram()?;
-    durations_ns.for_each(|ns| all.saturating_record(ns));
-    Ok(summary(&all))
-}
-
-fn histogram() -> Result<Histogram<u64>, BenchError> {
-    Histogram::new_with_bounds(LEAST_NS, GREATEST_NS, DIGITS)
-        .map_err(|error| BenchError::Unsupported(format!("no histogram can be made: {error}")))
-}
-
-fn summary(histogram: &Histogram<u64>) -> Latency {
-    let us = |ns: u64| ns as f64 / 1e3;
-    let at = |quantile| us(histogram.value_at_quantile(quantile));
-    Latency {
-        p50: at(0.5),
-        p90: at(0.9),
-        p99: at(0.99),
-        p99_9: at(0.999),
-        p99_99: at(0.9999),
-        max: us(histogram.max()),
-        mean: histogram.mean() / 1e3,
-        count: histogram.len(),
     }
 }
 

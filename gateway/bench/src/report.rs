@@ -46,6 +46,9 @@ pub struct Report {
     pub requests_per_second: f64,
     /// Latency in microseconds.
     pub latency_us: Latency,
+    /// All values behind `latency_us`; only with `--latency-buckets`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub latency_buckets_ns: Option<Buckets>,
     /// With a rate only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rate: Option<RateFigures>,
@@ -128,6 +131,9 @@ pub struct Latency {
     /// How many values.
     pub count: u64,
 }
+
+/// A histogram: nanoseconds (the greatest value of each bucket that is not empty), and how many values it holds.
+pub type Buckets = Vec<(u64, u64)>;
 
 /// What became of the records that were to be verified.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

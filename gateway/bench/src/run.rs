@@ -102,7 +102,7 @@ pub fn printed(args: &BenchArgs, report: &Report) -> String {
 const STDOUT: &str = "-";
 
 fn report(args: &BenchArgs, measured: Measured, verified: Option<Verified>, durability: String) -> Report {
-    let Measured { seconds, counts, cpu, latency, errors, rate } = measured;
+    let Measured { seconds, counts, cpu, latency, latency_buckets, errors, rate } = measured;
     let per_second = |count: u64| if seconds > 0.0 { count as f64 / seconds } else { 0.0 };
     Report {
         schema_version: SCHEMA_VERSION,
@@ -124,6 +124,7 @@ fn report(args: &BenchArgs, measured: Measured, verified: Option<Verified>, dura
         megabytes_per_second: per_second(counts.payload_bytes) / 1e6,
         requests_per_second: per_second(counts.requests),
         latency_us: latency,
+        latency_buckets_ns: args.latency_buckets.then_some(latency_buckets),
         rate,
         client_cpu_seconds: cpu.client,
         server_cpu_seconds: cpu.server,

@@ -174,8 +174,7 @@ mod tests {
 
     fn pair(ours: f64, peer: f64, limit: f64) -> Pair {
         let report = |megabytes_per_second| Report { megabytes_per_second, ..Report::default() };
-        let limit_unit = Unit::MegabytesPerSecond;
-        Pair { ours: report(ours), peer: Some(report(peer)), limit: Some(limit), limit_unit, valid: true }
+        Pair::new(report(ours), Some(report(peer)), (limit, Unit::MegabytesPerSecond), true)
     }
 
     #[test]

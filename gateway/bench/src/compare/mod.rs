@@ -13,6 +13,7 @@ mod generator;
 mod guard;
 mod idle;
 mod machine;
+mod merged;
 mod ours;
 mod pairs;
 mod process;

@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::contest::Contest;
 use super::gate::{Fault, judge};
 use super::side::Side;
-use crate::{BenchError, Report};
+use crate::{BenchError, Buckets, Report};
 
 /// Runs of both sides right after each other.
 #[derive(Debug, Clone, Serialize)]
@@ -20,6 +20,19 @@ pub(crate) struct Pair {
     pub(crate) limit_unit: Unit,
     /// Nothing disturbed it.
     pub(crate) valid: bool,
+    /// All latencies of both, where the runs were asked for them: too many numbers to be written for each run.
+    #[serde(skip)]
+    pub(crate) latencies: (Buckets, Buckets),
+}
+
+impl Pair {
+    /// Of two runs and what the machine allowed meanwhile.
+    pub(crate) fn new(mut ours: Report, mut peer: Option<Report>, limit: (f64, Unit), valid: bool) -> Self {
+        let of_peer = peer.as_mut().and_then(|report| report.latency_buckets_ns.take());
+        let of_ours = ours.latency_buckets_ns.take();
+        let latencies = (of_ours.unwrap_or_default(), of_peer.unwrap_or_default());
+        Self { ours, peer, limit: Some(limit.0), limit_unit: limit.1, valid, latencies }
+    }
 }
 
 /// All pairs of a row.
@@ -141,9 +154,8 @@ pub(crate) fn measure(
                 }
             }
         }
-        let Some(report) = of_ours else { continue };
-        let limit_unit = limit.unit();
-        let pair = Pair { ours: report, peer: of_peer, limit: Some(allowed), limit_unit, valid };
+        let Some(ours) = of_ours else { continue };
+        let pair = Pair::new(ours, of_peer, (allowed, limit.unit()), valid);
         contest.say(&progress(name, attempts, wanted, &pair));
         found.pairs.push(pair);
     }
@@ -247,7 +259,15 @@ mod tests {
     use super::*;
 
     fn pair(valid: bool) -> Pair {
-        Pair { ours: Report::default(), peer: None, limit: None, limit_unit: Unit::MegabytesPerSecond, valid }
+        Pair::new(Report::default(), None, (1.0, Unit::MegabytesPerSecond), valid)
+    }
+
+    #[test]
+    fn latencies_leave_the_reports_that_are_written() {
+        let run = |ns| Report { latency_buckets_ns: Some(vec![(ns, 2)]), ..Report::default() };
+        let pair = Pair::new(run(1), Some(run(3)), (1.0, Unit::Microseconds), true);
+        assert_eq!(pair.latencies, (vec![(1, 2)], vec![(3, 2)]));
+        assert!(!serde_json::to_string(&pair).unwrap().contains("buckets"));
     }
 
     #[test]

@@ -1,13 +1,16 @@
 //! T3: how long a record takes from the moment when it was due to the moment when a consumer has it.
 
+use serde_json::json;
+
 use super::fill::fill;
 use super::row::{self, classes_text, timing, words};
 use crate::BenchError;
 use crate::cluster;
 use crate::compare::args::{Class, CompareArgs};
 use crate::compare::contest::Contest;
-use crate::compare::figures::{Figure, MAX, P50, P99, P99_9, RECORDS, SERVER_CPU, number, text};
+use crate::compare::figures::{MAX, P50, P99, P99_9, RECORDS, SERVER_CPU, text};
 use crate::compare::generator::Generator;
+use crate::compare::merged::Merged;
 use crate::compare::pairs::{Limit, Pairs, measure as measure_pairs};
 use crate::compare::side::Side;
 use crate::compare::stats::median;
@@ -41,20 +44,21 @@ pub(crate) fn measure(contest: &mut Contest<'_>) -> Result<Table, BenchError> {
         title: "latency from produce to consume",
         columns: vec![
             "row",
-            "p50 ms ours / peer",
+            "merged p50 ms ours / peer",
             "ratio [95 %]",
-            "p99 ms ours / peer",
+            "merged p99 ms ours / peer",
             "ratio [95 %]",
-            "p99.9 ms ours / peer",
+            "merged p99.9 ms ours / peer",
             "ratio [95 %]",
-            "max ms ours / peer",
+            "merged max ms ours / peer",
+            "merged records ours / peer",
             "limit p50 ms",
-            "records ours",
             "valid",
         ],
         notes: vec![
-            "Open loop, records of 1 KiB, from the moment when each was due; a figure is the median over the runs, max is \
-             the greatest of all. Both have taken 256 MiB before, so that neither touches new memory. Limit: ping-pong for \
+            "Open loop, records of 1 KiB, from the moment when each was due. Merged: of one histogram for each side, which has \
+             the records of all runs that count. A ratio stands beside them, but is not of them: it is the median of what the \
+             pairs' own quantiles give, a pair each. Both have taken 256 MiB before, so that neither touches new memory. Limit: ping-pong for \
              D0, the durable broker's round trip for D1."
                 .to_owned(),
         ],
@@ -64,8 +68,7 @@ pub(crate) fn measure(contest: &mut Contest<'_>) -> Result<Table, BenchError> {
         let name = name(class, load, contest.args);
         if contest.args.wants(&name) {
             let found = row(contest, class, &name, load)?;
-            table.rows.push(cells(&name, &found));
-            table.data.push(row::data(&name, &found, &[P50, P99, P99_9, MAX, RECORDS, SERVER_CPU], P50));
+            add(&mut table, &name, &found)?;
         }
     }
     Ok(table)
@@ -79,7 +82,8 @@ fn row(
 ) -> Result<Pairs, BenchError> {
     let ours = contest.ours(class, &[])?;
     warm_up(contest, &ours)?;
-    let mut load = words("--mode round-trip --create-topic --delete-topic-after --record-size 1024");
+    let mut load =
+        words("--mode round-trip --create-topic --delete-topic-after --record-size 1024 --latency-buckets");
     load.extend(words(&format!("--rate-limit {rate} --partitions {partitions} --connections 1")));
     load.extend(timing(contest));
     let limit = if class == Class::D0 { Limit::Ping } else { Limit::DurableRoundTrip };
@@ -101,35 +105,28 @@ fn warm_up(contest: &mut Contest<'_>, ours: &Side) -> Result<(), BenchError> {
     Ok(())
 }
 
-fn cells(name: &str, found: &Pairs) -> Vec<String> {
+fn add(table: &mut Table, name: &str, found: &Pairs) -> Result<(), BenchError> {
     let counted = found.counted();
-    let [p50, p99, p99_9] = [P50, P99, P99_9].map(|metric| metric.over(&counted));
-    let worst = |values: Vec<f64>| values.into_iter().reduce(f64::max);
-    let max = Figure {
-        ours: worst(counted.iter().map(|pair| pair.ours.latency_us.max / 1e3).collect()),
-        peer: worst(
-            counted.iter().filter_map(|pair| Some(pair.peer.as_ref()?.latency_us.max / 1e3)).collect(),
-        ),
-        ..Figure::default()
-    };
+    let merged = Merged::of(&counted)?;
+    let [p50, p99, p99_9] = [P50, P99, P99_9].map(|metric| metric.over(&counted).ratio_text());
     let limits: Vec<f64> = counted.iter().filter_map(|pair| Some(pair.limit? / 1e3)).collect();
-    let records: u64 = counted.iter().map(|pair| pair.ours.latency_us.count).sum();
-    vec![
+    table.rows.push(vec![
         name.to_owned(),
-        p50.both(),
-        p50.ratio_text(),
-        p99.both(),
-        p99.ratio_text(),
-        p99_9.both(),
-        p99_9.ratio_text(),
-        max.both(),
+        merged.ms(|us| us.p50),
+        p50,
+        merged.ms(|us| us.p99),
+        p99,
+        merged.ms(|us| us.p99_9),
+        p99_9,
+        merged.ms(|us| us.max),
+        merged.counts(),
         text(median(&limits)),
-        number_of(records),
         found.failure.clone().unwrap_or_else(|| found.validity()),
-    ]
-}
-
-#[expect(clippy::cast_precision_loss, reason = "a count that is shown")]
-fn number_of(count: u64) -> String {
-    number(count as f64)
+    ]);
+    let mut data = row::data(name, found, &[P50, P99, P99_9, MAX, RECORDS, SERVER_CPU], P50);
+    if let Some(object) = data.as_object_mut() {
+        object.insert("merged_latency_us".to_owned(), json!(merged));
+    }
+    table.data.push(data);
+    Ok(())
 }

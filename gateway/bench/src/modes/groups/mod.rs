@@ -154,7 +154,7 @@ impl<'a> GroupsLoad<'a> {
         }
         let took =
             self.groups.iter().filter_map(|group| Some(group.stable_ns?.saturating_sub(group.begun_ns)));
-        crate::meter::summary_of(took)
+        crate::histogram::summary_of(took)
     }
 
     /// Has the last member of every group leave.
