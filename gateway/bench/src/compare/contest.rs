@@ -9,6 +9,7 @@ use chronik_sol::{Cores, Programs, Settings};
 use super::args::{Class, CompareArgs};
 use super::guard::Guard;
 use super::ours::Ours;
+use super::pairs::describe;
 use super::side::Side;
 use crate::BenchError;
 
@@ -150,9 +151,19 @@ impl<'a> Contest<'a> {
         self.sides().iter().try_for_each(|side| side.resume(Cores { server: None, client: None }))
     }
 
+    /// All that can be paused: one that has died is in nobody's way.
     fn sides(&self) -> Vec<Side> {
         let started = self.started.as_ref().map(Ours::side);
-        self.peer.iter().cloned().chain(self.given.clone()).chain(started).collect()
+        let sides = self.peer.iter().cloned().chain(self.given.clone()).chain(started);
+        sides.filter(|side| !side.has_died()).collect()
+    }
+
+    /// Takes down that something failed; gives what to show of it.
+    pub(crate) fn fail(&mut self, what: &str, error: &BenchError) -> String {
+        self.failed = true;
+        let failure = describe(error);
+        self.say(&format!("{what}: {failure}"));
+        failure
     }
 
     /// A name that no topic of this run has had.

@@ -36,9 +36,8 @@ use crate::BenchError;
 use contest::Contest;
 use generator::Generator;
 use machine::Machine;
-use pairs::describe;
 use report::Publisher;
-use table::Table;
+use restart::start_peer;
 
 /// Measures, and hands each table to `print` as soon as it is there; progress goes to `progress`, a line at a time. Gives
 /// whether every row was measured and nothing acknowledged was lost.
@@ -63,20 +62,33 @@ pub fn compare(
     let wanted = tables::in_order(&args.table);
     for (place, table) in wanted.iter().enumerate() {
         let peer = contest.peer().and_then(|peer| peer.pid);
-        let measured = tables::measure(*table, &mut contest).unwrap_or_else(|error| {
-            let failure = describe(&error);
-            contest.failed = true;
-            contest.say(&format!("{}: {failure}", table.name()));
-            Table::failed(table.name(), failure)
-        });
-        publisher.add(measured)?;
-        if place + 1 < wanted.len() && contest.peer().and_then(|peer| peer.pid) != peer {
+        publisher.add(tables::measure(*table, &mut contest))?;
+        if place + 1 == wanted.len() {
+            break;
+        }
+        revive_peer(&mut contest);
+        if contest.peer().and_then(|peer| peer.pid) != peer {
             warm_up_peer(&mut contest);
         }
     }
     let clean = !contest.failed;
     contest.end()?;
     Ok(clean)
+}
+
+/// A peer that has died or did not come back is started once more for the next table, if anybody said how.
+fn revive_peer(contest: &mut Contest<'_>) {
+    if !contest.peer().is_some_and(|peer| peer.has_died()) {
+        return;
+    }
+    contest.failed = true;
+    match start_peer(contest) {
+        Ok(Some(_)) => contest.say("the peer had ended, and was started again"),
+        Ok(None) => contest.say("the peer has ended"),
+        Err(error) => {
+            contest.fail("the peer has ended, and cannot be started again", &error);
+        }
+    }
 }
 
 /// A peer that a table has started anew is not what it was: a JVM needs a minute of work before it shows what it can do.
@@ -89,8 +101,7 @@ fn warm_up_peer(contest: &mut Contest<'_>) {
         .alone(&peer)
         .and_then(|()| Generator::start(&peer, &load, contest.cores, &contest.dir)?.finish());
     if let Err(error) = run {
-        contest.failed = true;
-        contest.say(&format!("the peer cannot be warmed up: {}", describe(&error)));
+        contest.fail("the peer cannot be warmed up", &error);
     }
 }
 

@@ -55,6 +55,11 @@ impl Pairs {
         if valid.is_empty() { self.pairs.iter().collect() } else { valid }
     }
 
+    /// What the last column says: what failed, or how many pairs are valid.
+    pub(crate) fn remark(&self) -> String {
+        self.failure.clone().unwrap_or_else(|| self.validity())
+    }
+
     /// Valid pairs, and what disturbed the others: `7`, or `0 of 7: client busy`.
     pub(crate) fn validity(&self) -> String {
         let valid = self.pairs.iter().filter(|pair| pair.valid).count();
@@ -131,7 +136,9 @@ pub(crate) fn measure(
     let wanted = contest.args.pairs as usize;
     let mut found = Pairs { as_they_are: contest.args.as_they_are, ..Pairs::default() };
     let mut attempts = 0;
-    while found.pairs.iter().filter(|pair| pair.valid).count() < wanted && attempts < limit_of(&found, wanted)
+    while found.failure.is_none()
+        && found.pairs.iter().filter(|pair| pair.valid).count() < wanted
+        && attempts < limit_of(&found, wanted)
     {
         let allowed = limit.measure(contest)?;
         let mut sides: Vec<Side> = std::iter::once(ours.clone()).chain(contest.peer()).collect();
@@ -141,7 +148,7 @@ pub(crate) fn measure(
         attempts += 1;
         let (mut of_ours, mut of_peer, mut valid) = (None, None, true);
         for side in &sides {
-            match one(contest, side, run, &mut found.faults)? {
+            match one(contest, side, run, &mut found.faults) {
                 Ok((report, undisturbed)) => {
                     valid &= undisturbed;
                     let slot = if side.address == ours.address { &mut of_ours } else { &mut of_peer };
@@ -150,7 +157,8 @@ pub(crate) fn measure(
                 Err(failure) => {
                     contest.failed = true;
                     found.failure = Some(format!("{}: {failure}", side.name));
-                    return Ok(found);
+                    valid = false;
+                    break;
                 }
             }
         }
@@ -169,20 +177,21 @@ fn limit_of(found: &Pairs, wanted: usize) -> usize {
     if hopeless || found.as_they_are { wanted } else { wanted + wanted / 2 + 1 }
 }
 
-/// A run that counts, or the last of some tries; `Err` inside when there is nothing to count.
+/// A run that counts, or the last of some tries; an error when there is nothing to count.
 fn one(
     contest: &mut Contest<'_>,
     side: &Side,
     run: &mut dyn FnMut(&mut Contest<'_>, &Side) -> Result<Report, BenchError>,
     faults: &mut BTreeMap<Fault, usize>,
-) -> Result<Result<(Report, bool), String>, BenchError> {
+) -> Result<(Report, bool), String> {
     let mut last = Err("no run".to_owned());
     for _ in 0..TRIES {
-        contest.nobody()?;
-        // What earlier runs left in the page cache is written back now, not at this run's expense.
-        rustix::fs::sync();
-        contest.alone(side)?;
-        let fault = match run(contest, side) {
+        let alone = contest.nobody().and_then(|()| {
+            // What earlier runs left in the page cache is written back now, not at this run's expense.
+            rustix::fs::sync();
+            contest.alone(side)
+        });
+        let fault = match alone.and_then(|()| run(contest, side)) {
             Ok(report) => {
                 let fault = judge(&report, cores());
                 last = match fault {
@@ -197,7 +206,7 @@ fn one(
                 Some(Fault::Errors)
             }
         };
-        let Some(fault) = fault else { return Ok(last) };
+        let Some(fault) = fault else { return last };
         *faults.entry(fault).or_default() += 1;
         if let Err(failure) = &last {
             let line = format!("  {}: {failure}", side.name);
@@ -207,7 +216,7 @@ fn one(
             break;
         }
     }
-    Ok(last)
+    last
 }
 
 fn blame(report: &Report) -> String {

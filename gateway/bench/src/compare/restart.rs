@@ -39,7 +39,7 @@ fn restart_peer(
     signal: Signal,
     ready: &dyn Fn(&str) -> Result<(), BenchError>,
 ) -> Result<Option<(Side, f64)>, BenchError> {
-    let (Some(command), Some(pid)) = (contest.args.peer_restart.clone(), side.pid) else { return Ok(None) };
+    let (Some(_), Some(pid)) = (&contest.args.peer_restart, side.pid) else { return Ok(None) };
     process::signal(pid, Signal::CONT)?;
     process::signal(pid, signal)?;
     while process::is_running(pid) {
@@ -51,8 +51,19 @@ fn restart_peer(
         std::thread::park_timeout(POLL);
     }
     let start = monotonic_seconds();
+    let Some(pid) = start_peer(contest)? else { return Ok(None) };
+    ready(&side.address)?;
+    let seconds = monotonic_seconds() - start;
+    let side = Side { pid: Some(pid), ..side.clone() };
+    side.resume(contest.cores)?;
+    Ok(Some((side, seconds)))
+}
+
+/// Starts a peer that has ended; gives its process. `None` when nobody said how it is started.
+pub(crate) fn start_peer(contest: &mut Contest<'_>) -> Result<Option<u32>, BenchError> {
+    let Some(command) = &contest.args.peer_restart else { return Ok(None) };
     let mut shell = Command::new("/bin/sh");
-    shell.args(["-c", &command]).stdin(Stdio::null()).stderr(Stdio::inherit());
+    shell.args(["-c", command]).stdin(Stdio::null()).stderr(Stdio::inherit());
     let output = shell.output().map_err(BenchError::system("cannot run /bin/sh"))?;
     let said = String::from_utf8_lossy(&output.stdout).into_owned();
     let pid = said.lines().last().and_then(|line| line.trim().parse().ok());
@@ -61,11 +72,7 @@ fn restart_peer(
         return Err(BenchError::Usage(format!("{what}: its last line must be the process id")));
     };
     contest.peer_is_now(pid)?;
-    ready(&side.address)?;
-    let seconds = monotonic_seconds() - start;
-    let side = Side { pid: Some(pid), ..side.clone() };
-    side.resume(contest.cores)?;
-    Ok(Some((side, seconds)))
+    Ok(Some(pid))
 }
 
 const POLL: Duration = Duration::from_millis(5);

@@ -19,6 +19,11 @@ pub(crate) struct Side {
 }
 
 impl Side {
+    /// Whether its process is known, and has ended.
+    pub(crate) fn has_died(&self) -> bool {
+        self.pid.is_some_and(|pid| !process::is_running(pid))
+    }
+
     /// Stops its process until [`Side::resume`]. A guard must stand by.
     pub(crate) fn pause(&self) -> Result<(), BenchError> {
         self.pid.map_or(Ok(()), |pid| process::signal(pid, Signal::STOP))

@@ -2,6 +2,8 @@
 
 use serde_json::{Value, json};
 
+use super::figures::NONE;
+
 /// A table that can be printed.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Table {
@@ -14,20 +16,22 @@ pub(crate) struct Table {
     pub(crate) notes: Vec<String>,
     /// An object for each row.
     pub(crate) data: Vec<Value>,
+    /// Why it has not been measured to its end.
+    pub(crate) failure: Option<String>,
 }
 
 impl Table {
-    /// Stands for a table that could not be measured.
-    pub(crate) fn failed(id: &'static str, failure: String) -> Self {
-        let data = vec![json!({ "failure": failure })];
-        Self {
-            id,
-            title: "failed",
-            columns: vec!["failure"],
-            rows: vec![vec![failure]],
-            notes: Vec::new(),
-            data,
+    /// A row that could not be measured: why stands where others have their remarks.
+    pub(crate) fn add_failed(&mut self, name: &str, failure: String) {
+        let mut row = vec![NONE.to_owned(); self.columns.len()];
+        if let Some(first) = row.first_mut() {
+            name.clone_into(first);
         }
+        if let Some(last) = row.last_mut() {
+            last.clone_from(&failure);
+        }
+        self.rows.push(row);
+        self.data.push(json!({ "name": name, "failure": failure }));
     }
 
     /// Columns as wide as what they hold; figures to the right.
@@ -73,7 +77,8 @@ impl Table {
 
     /// An object.
     pub(crate) fn json(&self) -> Value {
-        json!({ "id": self.id, "title": self.title, "notes": self.notes, "rows": self.data })
+        let Self { id, title, notes, failure, .. } = self;
+        json!({ "id": id, "title": title, "notes": notes, "failure": failure, "rows": self.data })
     }
 
     /// The columns as they are printed: what tables call [`RATIO`] has two forms.
@@ -82,10 +87,12 @@ impl Table {
         self.columns.iter().map(heading).collect()
     }
 
-    /// The notes, and what the two forms of a ratio mean where there are ratios.
-    fn printed_notes(&self) -> impl Iterator<Item = &str> {
+    /// What failed, the notes, and what the two forms of a ratio mean where there are ratios.
+    fn printed_notes(&self) -> impl Iterator<Item = String> {
+        let failure =
+            self.failure.as_ref().map(|failure| format!("FAILED, not measured to its end: {failure}"));
         let has_ratios = self.columns.contains(&RATIO);
-        self.notes.iter().map(String::as_str).chain(has_ratios.then_some(FORMS))
+        failure.into_iter().chain(self.notes.iter().cloned()).chain(has_ratios.then(|| FORMS.to_owned()))
     }
 
     fn widths(&self) -> Vec<usize> {
@@ -123,6 +130,7 @@ mod tests {
             ],
             notes: vec!["Not verified.".to_owned()],
             data: vec![json!({ "name": "D0 1KiB" }), json!({ "name": "D1 a|b" })],
+            failure: None,
         }
     }
 
@@ -157,6 +165,20 @@ Not verified.
     fn tables_without_ratios_do_not_explain_them() {
         let plain = Table { columns: vec!["row", "MB/s"], ..table() };
         assert!(!plain.text().contains(FORMS) && !plain.markdown().contains(FORMS));
+    }
+
+    #[test]
+    fn what_failed_stands_in_its_row_or_under_the_table_beside_what_was_measured() {
+        let mut table = table();
+        table.add_failed("D1 late", "peer: gone".to_owned());
+        table.failure = Some("disk full".to_owned());
+        let (text, json) = (table.text(), table.json());
+        assert!(text.contains("D0 1KiB  1234") && text.contains("D1 late  -     peer: gone\n"), "{text}");
+        assert!(text.contains("  FAILED, not measured to its end: disk full\n  Not verified.\n"), "{text}");
+        assert_eq!(
+            (&json["failure"], &json["rows"][2]["failure"]),
+            (&json!("disk full"), &json!("peer: gone"))
+        );
     }
 
     #[test]

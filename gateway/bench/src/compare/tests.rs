@@ -51,26 +51,65 @@ fn the_footprint_is_measured_before_all_loads_and_many_partitions_after_them() {
     assert_eq!(names, ["T0", "T10", "T1", "T2", "T3", "T4", "T6", "T7", "T5"]);
 }
 
-/// The binary whose size T10 wants is not there; of T7 no row is wanted.
-#[test]
-fn a_table_that_fails_is_told_and_the_others_are_measured() {
-    let dir = std::env::temp_dir().join(format!("chronik-compare-tests-{}", std::process::id()));
+/// What a comparison printed, what it wrote as Markdown, and whether all went well.
+fn compared(dir: &str, line: &str) -> (Vec<String>, String, bool) {
+    let dir = std::env::temp_dir().join(format!("chronik-compare-tests-{}-{dir}", std::process::id()));
     std::fs::create_dir_all(&dir).unwrap();
-    let markdown = dir.join("tables.md");
-    let args = parse(&format!(
-        "-b 127.0.0.1:1 --binary {0}/none --table T10,T7 --rows footprint --text --dir {0} --markdown {1}",
-        dir.display(),
-        markdown.display()
-    ));
+    let (here, markdown) = (dir.display(), dir.join("tables.md"));
+    let args = parse(&format!("{line} --text --dir {here} --markdown {}", markdown.display()));
     let mut printed = Vec::new();
     let clean = compare(&args, &mut |text| printed.push(text.to_owned()), &mut Vec::new()).unwrap();
     let written = std::fs::read_to_string(&markdown).unwrap();
     std::fs::remove_dir_all(&dir).unwrap();
+    (printed, written, clean)
+}
+
+/// The binary whose size T10 wants is not there; of T7 no row is wanted.
+#[test]
+fn a_row_that_fails_is_told_and_the_others_are_measured() {
+    let line = "-b 127.0.0.1:1 --binary /none --table T10,T7 --rows footprint";
+    let (printed, written, clean) = compared("row", line);
     assert!(!clean);
     let [first, second] = printed.as_slice() else { panic!("{printed:?}") };
-    assert!(first.starts_with("processor: ") && first.contains("\nT10 failed\n"), "{first}");
+    assert!(first.starts_with("processor: ") && first.contains("\nT10 footprint\n"), "{first}");
+    assert!(first.contains("cannot look at /none"), "{first}");
     assert!(second.starts_with("\nT7 "), "{second}");
-    assert!(written.contains("## T10 failed") && written.contains("## T7 "), "{written}");
+    assert!(written.contains("## T10 footprint") && written.contains("## T7 "), "{written}");
+}
+
+/// Runs until it is killed, and is collected at once, as init does it with servers.
+fn peer_process() -> u32 {
+    let mut child = std::process::Command::new("cat").stdin(std::process::Stdio::piped()).spawn().unwrap();
+    let pid = child.id();
+    std::thread::spawn(move || {
+        let input = child.stdin.take();
+        let status = child.wait();
+        drop(input);
+        status
+    });
+    pid
+}
+
+#[test]
+fn a_peer_that_does_not_come_back_costs_its_own_figures_alone() {
+    let line = format!(
+        "-b 127.0.0.1:1 --binary /bin/sh --table T10,T4,T7 --rows footprint,1k --peer 127.0.0.1:1 --peer-pid {} \
+         --peer-program /bin/sh --peer-restart false",
+        peer_process()
+    );
+    let (printed, _, clean) = compared("peer", &line);
+    assert!(!clean);
+    let [footprint, connections, compressed] = printed.as_slice() else { panic!("{printed:?}") };
+    // The size of both programs is known, and why nothing more of the peer.
+    assert!(
+        footprint.contains("peer: ") && footprint.contains("--peer-restart ended with exit status: 1"),
+        "{footprint}"
+    );
+    assert!(connections.contains("peer: cannot signal process"), "{connections}");
+    for table in &printed {
+        assert!(!table.contains("FAILED"), "{table}");
+    }
+    assert!(compressed.starts_with("\nT7 "), "{compressed}");
 }
 
 #[test]

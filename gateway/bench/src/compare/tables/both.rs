@@ -3,7 +3,10 @@
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use crate::BenchError;
+use crate::compare::contest::Contest;
 use crate::compare::figures::{Better, Figure};
+use crate::compare::side::Side;
 
 /// A figure of one side.
 #[derive(Clone, Debug, Serialize)]
@@ -11,6 +14,20 @@ pub(crate) struct Single {
     pub(crate) name: &'static str,
     pub(crate) value: Option<f64>,
     pub(crate) better: Better,
+}
+
+/// What `measure` finds of a side until it fails, and a remark that says why it did.
+pub(crate) fn attempt<F: Default>(
+    contest: &mut Contest<'_>,
+    side: &Side,
+    measure: impl FnOnce(&mut Contest<'_>, &mut F) -> Result<(), BenchError>,
+) -> (F, String) {
+    let mut found = F::default();
+    let remark = match measure(contest, &mut found) {
+        Ok(()) => String::new(),
+        Err(error) => format!("{}: {} ", side.name, contest.fail(side.name, &error)),
+    };
+    (found, remark)
 }
 
 /// The cells of a row: `ours / peer`. How many times better ours is, only [`data`] says: of one run on each side that is no

@@ -17,7 +17,6 @@ mod t7;
 use super::args::{CompareArgs, TableName};
 use super::contest::Contest;
 use super::table::Table;
-use crate::BenchError;
 
 /// The footprint is that of servers that nobody has used, and many partitions stay with the peer: T10 comes before all loads,
 /// T5 after them.
@@ -38,19 +37,23 @@ pub(crate) fn in_order(wanted: &[TableName]) -> Vec<TableName> {
     ORDER.into_iter().filter(|table| wanted.contains(table)).collect()
 }
 
-/// Measures the rows of a table that are wanted.
-pub(crate) fn measure(table: TableName, contest: &mut Contest<'_>) -> Result<Table, BenchError> {
-    match table {
-        TableName::T0 => sol::measure(contest),
-        TableName::T1 => t1::measure(contest),
-        TableName::T2 => t2::measure(contest),
-        TableName::T3 => t3::measure(contest),
-        TableName::T4 => t4::measure(contest),
-        TableName::T5 => t5::measure(contest),
-        TableName::T6 => t6::measure(contest),
-        TableName::T7 => t7::measure(contest),
-        TableName::T10 => t10::measure(contest),
+/// Measures the rows of a table that are wanted. What fails in a row is told there, and the rows after it are measured; what
+/// fails of all of them is told with what has been measured before.
+pub(crate) fn measure(name: TableName, contest: &mut Contest<'_>) -> Table {
+    let mut table = Table::default();
+    match name {
+        TableName::T0 => sol::measure(contest, &mut table),
+        TableName::T1 => t1::measure(contest, &mut table),
+        TableName::T2 => t2::measure(contest, &mut table),
+        TableName::T3 => t3::measure(contest, &mut table),
+        TableName::T4 => t4::measure(contest, &mut table),
+        TableName::T5 => t5::measure(contest, &mut table),
+        TableName::T6 => t6::measure(contest, &mut table),
+        TableName::T7 => t7::measure(contest, &mut table),
+        TableName::T10 => t10::measure(contest, &mut table),
     }
+    row::attempt_all(contest, &mut table, |contest, _| contest.everybody());
+    table
 }
 
 /// The names of all rows of the tables that are wanted, a line each.

@@ -2,10 +2,12 @@
 
 use serde_json::{Value, json};
 
+use crate::BenchError;
 use crate::compare::args::{Class, CompareArgs};
 use crate::compare::contest::Contest;
 use crate::compare::figures::Metric;
 use crate::compare::pairs::Pairs;
+use crate::compare::table::Table;
 
 /// Both classes: `D1`, or `D1 vs D0` when they differ.
 pub(crate) fn classes_text(ours: Class, args: &CompareArgs) -> String {
@@ -41,6 +43,34 @@ pub(crate) fn timing(contest: &Contest<'_>) -> Vec<String> {
 /// Splits at spaces.
 pub(crate) fn words(text: &str) -> Vec<String> {
     text.split_whitespace().map(str::to_owned).collect()
+}
+
+/// Measures a row into its table. What fails is told in its place, and the rows after it are measured.
+pub(crate) fn attempt(
+    contest: &mut Contest<'_>,
+    table: &mut Table,
+    name: &str,
+    measure: impl FnOnce(&mut Contest<'_>, &mut Table) -> Result<(), BenchError>,
+) {
+    if let Err(error) = measure(contest, table) {
+        let failure = contest.fail(&format!("{} {name}", table.id), &error);
+        table.add_failed(name, failure);
+    }
+}
+
+/// Does what all rows of a table need. What fails is told under the rows that there are.
+pub(crate) fn attempt_all(
+    contest: &mut Contest<'_>,
+    table: &mut Table,
+    measure: impl FnOnce(&mut Contest<'_>, &mut Table) -> Result<(), BenchError>,
+) {
+    if let Err(error) = measure(contest, table) {
+        let failure = contest.fail(table.id, &error);
+        table.failure = Some(match table.failure.take() {
+            Some(earlier) => format!("{earlier}; {failure}"),
+            None => failure,
+        });
+    }
 }
 
 /// All figures of a row, with the runs that they come from.

@@ -2,7 +2,6 @@
 
 use super::produce::{Produce, USUAL};
 use super::row;
-use crate::BenchError;
 use crate::compare::args::{Class, CompareArgs};
 use crate::compare::contest::Contest;
 use crate::compare::figures::{
@@ -34,8 +33,8 @@ fn rows(args: &CompareArgs) -> impl Iterator<Item = (Class, Produce)> {
 }
 
 /// Measures the rows that are wanted.
-pub(crate) fn measure(contest: &mut Contest<'_>) -> Result<Table, BenchError> {
-    let mut table = Table {
+pub(crate) fn measure(contest: &mut Contest<'_>, table: &mut Table) {
+    *table = Table {
         id: "T1",
         title: "produce",
         columns: vec![
@@ -63,12 +62,14 @@ pub(crate) fn measure(contest: &mut Contest<'_>) -> Result<Table, BenchError> {
         if !contest.args.wants(&name) {
             continue;
         }
-        let found = row.measure(contest, class)?;
-        table.rows.push(cells(&name, &row, class, &found));
-        let metrics = [MEGABYTES, RECORDS, REQUESTS, SERVER_CPU, SYSTEM_CPU, P99];
-        table.data.push(row::data(&name, &found, &metrics, share_of(&row, class)));
+        row::attempt(contest, table, &name, |contest, table| {
+            let found = row.measure(contest, class)?;
+            table.rows.push(cells(&name, &row, class, &found));
+            let metrics = [MEGABYTES, RECORDS, REQUESTS, SERVER_CPU, SYSTEM_CPU, P99];
+            table.data.push(row::data(&name, &found, &metrics, share_of(&row, class)));
+            Ok(())
+        });
     }
-    Ok(table)
 }
 
 /// The unit in which the row's limit is.
@@ -92,6 +93,6 @@ fn cells(name: &str, row: &Produce, class: Class, found: &Pairs) -> Vec<String> 
         system.ratio_text(),
         share.map_or_else(|| NONE.to_owned(), number),
         p99.both(),
-        found.failure.clone().unwrap_or_else(|| found.validity()),
+        found.remark(),
     ]
 }

@@ -7,7 +7,7 @@ use chronik_sol::monotonic_seconds;
 use rustix::process::Signal;
 
 use super::both::{self, Single};
-use super::row::{classes_text, strongest_class};
+use super::row::{self, classes_text, strongest_class};
 use crate::BenchError;
 use crate::compare::args::CompareArgs;
 use crate::compare::client::{create, produce_one, until};
@@ -33,8 +33,8 @@ fn full_name(args: &CompareArgs) -> String {
 }
 
 /// Measures both sides.
-pub(crate) fn measure(contest: &mut Contest<'_>) -> Result<Table, BenchError> {
-    let mut table = Table {
+pub(crate) fn measure(contest: &mut Contest<'_>, table: &mut Table) {
+    *table = Table {
         id: "T10",
         title: "footprint",
         columns: vec![
@@ -55,24 +55,23 @@ pub(crate) fn measure(contest: &mut Contest<'_>) -> Result<Table, BenchError> {
         ..Table::default()
     };
     let name = full_name(contest.args);
-    if !contest.args.wants(&name) {
-        return Ok(table);
+    if contest.args.wants(&name) {
+        row::attempt(contest, table, &name, |contest, table| row(contest, table, &name));
     }
+}
+
+fn row(contest: &mut Contest<'_>, table: &mut Table, name: &str) -> Result<(), BenchError> {
     // One of an earlier table would be in the way.
     drop(contest.take_started());
     contest.nobody()?;
     let ours = of_ours(contest)?;
     let (peer, remark) = match contest.peer() {
         None => (Vec::new(), String::new()),
-        Some(peer) => of_peer(contest, &peer).unwrap_or_else(|error| {
-            contest.failed = true;
-            (Vec::new(), format!("peer: {error}"))
-        }),
+        Some(peer) => both::attempt(contest, &peer, |contest, found| of_peer(contest, &peer, found)),
     };
-    contest.everybody()?;
-    table.rows.push(both::cells(&name, &ours, &peer, remark));
-    table.data.push(both::data(&name, &ours, &peer));
-    Ok(table)
+    table.rows.push(both::cells(name, &ours, &peer, remark));
+    table.data.push(both::data(name, &ours, &peer));
+    Ok(())
 }
 
 fn of_ours(contest: &mut Contest<'_>) -> Result<Vec<Single>, BenchError> {
@@ -101,17 +100,18 @@ fn of_ours(contest: &mut Contest<'_>) -> Result<Vec<Single>, BenchError> {
     Ok(last)
 }
 
-fn of_peer(contest: &mut Contest<'_>, peer: &Side) -> Result<(Vec<Single>, String), BenchError> {
+fn of_peer(contest: &mut Contest<'_>, peer: &Side, found: &mut Vec<Single>) -> Result<(), BenchError> {
     let programs = &contest.args.peer_program;
     let sizes: Result<Vec<u64>, BenchError> = programs.iter().map(|path| program_bytes(path)).collect();
     let size = Some(sizes?.into_iter().sum()).filter(|bytes| *bytes > 0);
+    found.push(program(size));
     let topic = contest.topic();
     contest.say("T10: start of the peer");
     let ready = |address: &str| until(120.0, || first_record(address, &topic));
-    let Some((peer, seconds)) = restart(contest, peer, Signal::TERM, &[], &ready)? else {
-        return Ok((vec![program(size)], "peer: not started anew".to_owned()));
-    };
-    Ok((figures(size, None, Some(seconds * 1e3), &peer)?, String::new()))
+    if let Some((peer, seconds)) = restart(contest, peer, Signal::TERM, &[], &ready)? {
+        *found = figures(size, None, Some(seconds * 1e3), &peer)?;
+    }
+    Ok(())
 }
 
 fn first_record(address: &str, topic: &str) -> Result<(), BenchError> {

@@ -69,8 +69,8 @@ fn full_name(name: &str, args: &CompareArgs) -> String {
 }
 
 /// Writes the data, then measures the rows that are wanted.
-pub(crate) fn measure(contest: &mut Contest<'_>) -> Result<Table, BenchError> {
-    let mut table = Table {
+pub(crate) fn measure(contest: &mut Contest<'_>, table: &mut Table) {
+    *table = Table {
         id: "T2",
         title: "catch-up reads",
         columns: vec![
@@ -102,38 +102,52 @@ pub(crate) fn measure(contest: &mut Contest<'_>) -> Result<Table, BenchError> {
         ..Table::default()
     };
     let args = contest.args;
-    if !names(args).iter().any(|name| args.wants(name)) {
-        return Ok(table);
+    if names(args).iter().any(|name| args.wants(name)) {
+        row::attempt_all(contest, table, write_and_read);
     }
+}
+
+fn write_and_read(contest: &mut Contest<'_>, table: &mut Table) -> Result<(), BenchError> {
+    let args = contest.args;
     let ours = contest.ours(first_class(args), &[])?;
     let sides: Vec<Side> = std::iter::once(ours.clone()).chain(contest.peer()).collect();
     let topics = [contest.topic(), contest.topic()];
     for side in &sides {
         write(contest, side, &topics)?;
     }
+    measure_rows(contest, table, &ours, &topics);
+    clean_up(contest, &sides, &topics)
+}
+
+fn measure_rows(contest: &mut Contest<'_>, table: &mut Table, ours: &Side, topics: &[String; 2]) {
+    let args = contest.args;
     for reading in READINGS {
         let name = full_name(reading.name, args);
         if args.wants(&name) {
             let topic = if reading.data == Data::Tail { &topics[1] } else { &topics[0] };
-            let found = read(contest, &ours, &name, &reading, topic)?;
-            add(&mut table, &name, &found, true);
+            row::attempt(contest, table, &name, |contest, table| {
+                let found = read(contest, ours, &name, &reading, topic)?;
+                add(table, &name, &found, true);
+                Ok(())
+            });
         }
     }
     let mut p99 = Vec::new();
     for (name, cold) in [(ALONE, None), (BESIDE, Some(topics[0].as_str()))] {
         let name = full_name(name, args);
         if args.wants(&name) {
-            let (found, note) = produce(contest, &ours, &name, cold)?;
-            p99.push(P99.over(&found.counted()));
-            add(&mut table, &name, &found, false);
-            table.notes.extend(note);
+            row::attempt(contest, table, &name, |contest, table| {
+                let (found, note) = produce(contest, ours, &name, cold)?;
+                p99.push(P99.over(&found.counted()));
+                add(table, &name, &found, false);
+                table.notes.extend(note);
+                Ok(())
+            });
         }
     }
     if let [alone, beside] = p99.as_slice() {
         table.notes.push(rises(alone, beside));
     }
-    clean_up(contest, &sides, &topics)?;
-    Ok(table)
 }
 
 /// Writes what is read: the old data, and the tail.
@@ -234,7 +248,7 @@ fn add(table: &mut Table, name: &str, found: &Pairs, reads: bool) {
         text(share),
         p50.both(),
         p99.both(),
-        found.failure.clone().unwrap_or_else(|| found.validity()),
+        found.remark(),
     ]);
     table.data.push(row::data(
         name,

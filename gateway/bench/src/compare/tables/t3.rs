@@ -38,8 +38,8 @@ fn name(class: Class, (rate, partitions): (u32, u32), args: &CompareArgs) -> Str
 }
 
 /// Measures the rows that are wanted.
-pub(crate) fn measure(contest: &mut Contest<'_>) -> Result<Table, BenchError> {
-    let mut table = Table {
+pub(crate) fn measure(contest: &mut Contest<'_>, table: &mut Table) {
+    *table = Table {
         id: "T3",
         title: "latency from produce to consume",
         columns: vec![
@@ -67,11 +67,12 @@ pub(crate) fn measure(contest: &mut Contest<'_>) -> Result<Table, BenchError> {
     for (class, load) in rows(contest.args).collect::<Vec<_>>() {
         let name = name(class, load, contest.args);
         if contest.args.wants(&name) {
-            let found = row(contest, class, &name, load)?;
-            add(&mut table, &name, &found)?;
+            row::attempt(contest, table, &name, |contest, table| {
+                let found = row(contest, class, &name, load)?;
+                add(table, &name, &found)
+            });
         }
     }
-    Ok(table)
 }
 
 fn row(
@@ -121,7 +122,7 @@ fn add(table: &mut Table, name: &str, found: &Pairs) -> Result<(), BenchError> {
         merged.ms(|us| us.max),
         merged.counts(),
         text(median(&limits)),
-        found.failure.clone().unwrap_or_else(|| found.validity()),
+        found.remark(),
     ]);
     let mut data = row::data(name, found, &[P50, P99, P99_9, MAX, RECORDS, SERVER_CPU], P50);
     if let Some(object) = data.as_object_mut() {

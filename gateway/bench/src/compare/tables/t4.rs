@@ -1,7 +1,7 @@
 //! T4: connections that do nothing, and one in a hundred that does.
 
 use super::both::{self, Single};
-use super::row::{classes_text, first_class, timing, validate, words};
+use super::row::{self, classes_text, first_class, timing, validate, words};
 use crate::BenchError;
 use crate::compare::args::CompareArgs;
 use crate::compare::contest::Contest;
@@ -25,8 +25,8 @@ fn rows(args: &CompareArgs) -> impl Iterator<Item = (usize, String)> {
 }
 
 /// Measures the rows that are wanted; for each, ours is new and the peer is as it was.
-pub(crate) fn measure(contest: &mut Contest<'_>) -> Result<Table, BenchError> {
-    let mut table = Table {
+pub(crate) fn measure(contest: &mut Contest<'_>, table: &mut Table) {
+    *table = Table {
         id: "T4",
         title: "connections",
         columns: vec![
@@ -55,67 +55,60 @@ pub(crate) fn measure(contest: &mut Contest<'_>) -> Result<Table, BenchError> {
             table.rows.push([vec![name.to_owned()], none, vec![remark]].concat());
             continue;
         }
-        let ours = contest.ours(first_class(args), &["limits.max_connections=200000"])?;
-        let (ours, mut remark) = attempt(contest, name, &ours, count);
-        let peer = match contest.peer() {
-            None => Vec::new(),
-            Some(peer) => {
-                let (values, more) = attempt(contest, name, &peer, count);
-                remark.push_str(&more);
-                values
-            }
-        };
-        table.rows.push(both::cells(name, &ours, &peer, remark));
-        table.data.push(both::data(name, &ours, &peer));
+        row::attempt(contest, table, name, |contest, table| {
+            let ours = contest.ours(first_class(args), &["limits.max_connections=200000"])?;
+            let (ours, mut remark) = attempt(contest, name, &ours, count);
+            let peer = match contest.peer() {
+                None => Vec::new(),
+                Some(peer) => {
+                    let (values, more) = attempt(contest, name, &peer, count);
+                    remark.push_str(&more);
+                    values
+                }
+            };
+            table.rows.push(both::cells(name, &ours, &peer, remark));
+            table.data.push(both::data(name, &ours, &peer));
+            Ok(())
+        });
     }
-    contest.everybody()?;
-    Ok(table)
 }
 
-/// The figures of a side, or none and why.
 fn attempt(contest: &mut Contest<'_>, name: &str, side: &Side, count: usize) -> (Vec<Single>, String) {
     contest.say(&format!("T4 {name}: {}", side.name));
-    let values = |rss, each, accepted, p99| {
-        vec![
-            Single { name: "rss_mib", value: rss, better: Better::Lower },
-            Single { name: "kib_per_connection", value: each, better: Better::Lower },
-            Single { name: "accepted_per_second", value: accepted, better: Better::Higher },
-            Single { name: "active_p99_ms", value: p99, better: Better::Lower },
-        ]
-    };
-    match idle(contest, side, count) {
-        Ok(found) => {
-            (values(found.rss_mib, found.kib_each, Some(found.accepted), Some(found.p99_ms)), String::new())
-        }
-        Err(error) => {
-            contest.failed = true;
-            (values(None, None, None, None), format!("{}: {error} ", side.name))
-        }
-    }
+    let (found, remark) = both::attempt(contest, side, |contest, found: &mut Found| {
+        contest.alone(side)?;
+        idle(contest, side, count, found)
+    });
+    let lower = |name, value| Single { name, value, better: Better::Lower };
+    let values = vec![
+        lower("rss_mib", found.rss_mib),
+        lower("kib_per_connection", found.kib_each),
+        Single { name: "accepted_per_second", value: found.accepted, better: Better::Higher },
+        lower("active_p99_ms", found.p99_ms),
+    ];
+    (values, remark)
 }
 
+#[derive(Debug, Default)]
 struct Found {
     rss_mib: Option<f64>,
     kib_each: Option<f64>,
-    accepted: f64,
-    p99_ms: f64,
+    accepted: Option<f64>,
+    p99_ms: Option<f64>,
 }
 
 #[expect(clippy::cast_precision_loss, reason = "bytes of memory and counts")]
-fn idle(contest: &mut Contest<'_>, side: &Side, count: usize) -> Result<Found, BenchError> {
-    contest.alone(side)?;
+fn idle(contest: &mut Contest<'_>, side: &Side, count: usize, found: &mut Found) -> Result<(), BenchError> {
     let memory = || side.pid.map(resident_bytes).transpose();
     let before = memory()?;
     let idle = Idle::open(&side.address, count)?;
     let after = memory()?;
-    let p99_ms = active(contest, side, count)?;
     let bytes_each = |(before, after): (u64, u64)| after.saturating_sub(before) as f64 / idle.count() as f64;
-    Ok(Found {
-        rss_mib: after.map(|bytes| bytes as f64 / f64::from(1 << 20)),
-        kib_each: before.zip(after).map(|both| bytes_each(both) / 1024.0),
-        accepted: idle.count() as f64 / idle.seconds,
-        p99_ms,
-    })
+    found.rss_mib = after.map(|bytes| bytes as f64 / f64::from(1 << 20));
+    found.kib_each = before.zip(after).map(|both| bytes_each(both) / 1024.0);
+    found.accepted = Some(idle.count() as f64 / idle.seconds);
+    found.p99_ms = Some(active(contest, side, count)?);
+    Ok(())
 }
 
 /// p99 in milliseconds of a producer with one connection for each hundred.

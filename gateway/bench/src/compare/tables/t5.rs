@@ -5,7 +5,7 @@ use rustix::process::Signal;
 
 use super::both::{self, Single};
 use super::fill::{append_first, read_back};
-use super::row::{classes_text, strongest_class, timing, validate, words};
+use super::row::{self, classes_text, strongest_class, timing, validate, words};
 use crate::BenchError;
 use crate::cluster;
 use crate::compare::args::CompareArgs;
@@ -34,8 +34,8 @@ fn rows(args: &CompareArgs) -> impl Iterator<Item = (usize, String)> {
 }
 
 /// Measures the rows that are wanted. Ours is new for each; the peer joins as far as it carries so many.
-pub(crate) fn measure(contest: &mut Contest<'_>) -> Result<Table, BenchError> {
-    let mut table = Table {
+pub(crate) fn measure(contest: &mut Contest<'_>, table: &mut Table) {
+    *table = Table {
         id: "T5",
         title: "partitions",
         columns: vec![
@@ -60,29 +60,26 @@ pub(crate) fn measure(contest: &mut Contest<'_>) -> Result<Table, BenchError> {
     let args = contest.args;
     for (count, name) in rows(args).filter(|(_, name)| args.wants(name)) {
         let name = name.as_str();
-        let ours = contest.ours(strongest_class(args), &SETTINGS)?;
-        let (ours, mut remark) = attempt(contest, name, &ours, count);
-        let peer = match contest.peer() {
-            Some(peer) if count <= contest.args.peer_partitions => {
-                let (values, more) = attempt(contest, name, &peer, count);
-                remark.push_str(&more);
-                values
-            }
-            Some(_) => {
-                remark.push_str("peer: not asked for so many");
-                Vec::new()
-            }
-            None => Vec::new(),
-        };
-        table.rows.push(both::cells(name, &ours, &peer, remark));
-        table.data.push(both::data(name, &ours, &peer));
+        row::attempt(contest, table, name, |contest, table| {
+            let ours = contest.ours(strongest_class(args), &SETTINGS)?;
+            let (ours, mut remark) = attempt(contest, name, &ours, count);
+            let peer = match contest.peer() {
+                Some(peer) if count <= contest.args.peer_partitions => {
+                    let (values, more) = attempt(contest, name, &peer, count);
+                    remark.push_str(&more);
+                    values
+                }
+                Some(_) => {
+                    remark.push_str("peer: not asked for so many");
+                    Vec::new()
+                }
+                None => Vec::new(),
+            };
+            table.rows.push(both::cells(name, &ours, &peer, remark));
+            table.data.push(both::data(name, &ours, &peer));
+            Ok(())
+        });
     }
-    // A peer that did not come back is gone; what was measured before is not.
-    if let Err(error) = contest.everybody() {
-        contest.failed = true;
-        table.notes.push(error.to_string());
-    }
-    Ok(table)
 }
 
 #[derive(Debug, Default)]
@@ -97,20 +94,12 @@ struct Found {
 }
 
 fn attempt(contest: &mut Contest<'_>, name: &str, side: &Side, count: usize) -> (Vec<Single>, String) {
-    let mut found = Found::default();
     let topics: Vec<String> = (0..count / EACH).map(|_| contest.topic()).collect();
-    // What was found before something failed stays in the row.
-    let mut done = fill(contest, name, side, &topics, &mut found);
-    if contest.peer().is_some_and(|peer| peer.address == side.address) {
-        done = done.and(delete(side, &topics));
-    }
-    let remark = match done {
-        Ok(()) => String::new(),
-        Err(error) => {
-            contest.failed = true;
-            format!("{}: {error} ", side.name)
-        }
-    };
+    let (found, remark) = both::attempt(contest, side, |contest, found| {
+        fill(contest, name, side, &topics, found)?;
+        let is_peer = contest.peer().is_some_and(|peer| peer.address == side.address);
+        if is_peer { delete(side, &topics) } else { Ok(()) }
+    });
     let lower = |name, value| Single { name, value, better: Better::Lower };
     let higher = |name, value| Single { name, value, better: Better::Higher };
     let values = vec![

@@ -83,8 +83,8 @@ pub(crate) fn names(args: &CompareArgs) -> Vec<String> {
 }
 
 /// Measures the rows that are wanted.
-pub(crate) fn measure(contest: &mut Contest<'_>) -> Result<Table, BenchError> {
-    let mut table = Table {
+pub(crate) fn measure(contest: &mut Contest<'_>, table: &mut Table) {
+    *table = Table {
         id: "T6",
         title: "consumer groups",
         columns: vec![
@@ -115,10 +115,9 @@ pub(crate) fn measure(contest: &mut Contest<'_>) -> Result<Table, BenchError> {
     for row in rows(contest.args) {
         let name = row.name(contest.args);
         if contest.args.wants(&name) {
-            add(&mut table, contest, row, &name)?;
+            row::attempt(contest, table, &name, |contest, table| add(table, contest, row, &name));
         }
     }
-    Ok(table)
 }
 
 fn add(table: &mut Table, contest: &mut Contest<'_>, row: Row, name: &str) -> Result<(), BenchError> {
@@ -145,7 +144,7 @@ fn add(table: &mut Table, contest: &mut Contest<'_>, row: Row, name: &str) -> Re
             cells.push(figure.ratio_text());
         }
     }
-    cells.push(found.failure.clone().unwrap_or_else(|| found.validity()));
+    cells.push(found.remark());
     table.rows.push(cells);
     table.data.push(row::data(name, &found, &metrics, REQUESTS));
     Ok(())

@@ -4,11 +4,11 @@ use serde_json::json;
 
 use super::produce::{Produce, USUAL};
 use super::row;
-use crate::BenchError;
 use crate::Report;
 use crate::compare::args::{Class, CompareArgs};
 use crate::compare::contest::Contest;
 use crate::compare::figures::{Better, MEGABYTES, Metric, SERVER_CPU, SYSTEM_CPU};
+use crate::compare::pairs::Pairs;
 use crate::compare::table::Table;
 
 const CODECS: [&str; 4] = ["lz4", "zstd", "snappy", "gzip"];
@@ -27,8 +27,8 @@ fn rows(args: &CompareArgs) -> impl Iterator<Item = (Class, Produce)> {
 }
 
 /// Measures the rows that are wanted.
-pub(crate) fn measure(contest: &mut Contest<'_>) -> Result<Table, BenchError> {
-    let mut table = Table {
+pub(crate) fn measure(contest: &mut Contest<'_>, table: &mut Table) {
+    *table = Table {
         id: "T7",
         title: "compressed batches: 1 KiB of JSON",
         columns: vec![
@@ -50,28 +50,34 @@ pub(crate) fn measure(contest: &mut Contest<'_>) -> Result<Table, BenchError> {
         if !contest.args.wants(&name) {
             continue;
         }
-        let found = row.measure(contest, class)?;
-        let counted = found.counted();
-        let [wire, logical, process, system] =
-            [WIRE, MEGABYTES, SERVER_CPU, SYSTEM_CPU].map(|metric| metric.over(&counted));
-        table.rows.push(vec![
-            name.clone(),
-            wire.both(),
-            logical.both(),
-            logical.ratio_text(),
-            process.both(),
-            process.ratio_text(),
-            system.both(),
-            system.ratio_text(),
-            found.failure.clone().unwrap_or_else(|| found.validity()),
-        ]);
-        let mut data = row::data(&name, &found, &[WIRE, MEGABYTES, SERVER_CPU, SYSTEM_CPU], WIRE);
-        if let Some(object) = data.as_object_mut() {
-            object.insert("codec".to_owned(), json!(row.codec));
-        }
-        table.data.push(data);
+        row::attempt(contest, table, &name, |contest, table| {
+            let found = row.measure(contest, class)?;
+            add(table, &name, row, &found);
+            Ok(())
+        });
     }
-    Ok(table)
+}
+
+fn add(table: &mut Table, name: &str, row: Produce, found: &Pairs) {
+    let counted = found.counted();
+    let [wire, logical, process, system] =
+        [WIRE, MEGABYTES, SERVER_CPU, SYSTEM_CPU].map(|metric| metric.over(&counted));
+    table.rows.push(vec![
+        name.to_owned(),
+        wire.both(),
+        logical.both(),
+        logical.ratio_text(),
+        process.both(),
+        process.ratio_text(),
+        system.both(),
+        system.ratio_text(),
+        found.remark(),
+    ]);
+    let mut data = row::data(name, found, &[WIRE, MEGABYTES, SERVER_CPU, SYSTEM_CPU], WIRE);
+    if let Some(object) = data.as_object_mut() {
+        object.insert("codec".to_owned(), json!(row.codec));
+    }
+    table.data.push(data);
 }
 
 #[expect(clippy::cast_precision_loss, reason = "bytes of some seconds")]
