@@ -83,6 +83,9 @@ pub struct CompareArgs {
     /// Show the names of the rows and measure nothing.
     #[arg(long)]
     pub list: bool,
+    /// Show about how long each table takes and measure nothing.
+    #[arg(long, conflicts_with = "list")]
+    pub estimate: bool,
     /// Valid pairs for each row. This and the two below can be given again, as --table can.
     #[arg(long, value_name = "N", default_value_t = 7, overrides_with = "pairs", value_parser = clap::value_parser!(u32).range(1..))]
     pub pairs: u32,
@@ -230,7 +233,7 @@ impl CompareArgs {
 }
 
 const EXAMPLES: &str = "Examples:
-  chronik bench compare --peer 127.0.0.1:29092 --peer-pid 4711        T0 and T1, about an hour
+  chronik bench compare --peer 127.0.0.1:29092 --peer-pid 4711        T0 and T1; it says how long
   chronik bench compare --peer … --pairs 3 --seconds 2 --rows '1KiB 16p' --unverified
   chronik bench compare --peer … --table T2,T3 --markdown tables.md --json tables.json
   chronik bench compare --table T4,T5,T10                             this gateway alone

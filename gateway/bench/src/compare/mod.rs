@@ -7,6 +7,7 @@
 mod args;
 mod client;
 mod contest;
+mod estimate;
 mod figures;
 mod gate;
 mod generator;
@@ -34,6 +35,7 @@ pub use sol::sol;
 
 use crate::BenchError;
 use contest::Contest;
+use estimate::WARM_UP_SECONDS;
 use generator::Generator;
 use machine::Machine;
 use report::Publisher;
@@ -54,11 +56,16 @@ pub fn compare(
         print(&tables::names(args));
         return Ok(true);
     }
+    if args.estimate {
+        print(&estimate::listing(args));
+        return Ok(true);
+    }
     if args.touch_memory {
         machine::touch_memory();
     }
     let mut publisher = Publisher::new(args, Machine::look(args), print);
     let mut contest = Contest::open(args, progress)?;
+    contest.say(&estimate::sentence(args));
     let wanted = tables::in_order(&args.table);
     for (place, table) in wanted.iter().enumerate() {
         let peer = contest.peer().and_then(|peer| peer.pid);
@@ -96,7 +103,10 @@ fn warm_up_peer(contest: &mut Contest<'_>) {
     let Some(peer) = contest.peer() else { return };
     contest.say("warming up the peer, which was started anew");
     let topic = contest.topic();
-    let load = format!("{WARM_UP} --topic {topic}").split(' ').map(str::to_owned).collect::<Vec<_>>();
+    let load = format!("{WARM_UP} --duration {WARM_UP_SECONDS} --topic {topic}")
+        .split(' ')
+        .map(str::to_owned)
+        .collect::<Vec<_>>();
     let run = contest
         .alone(&peer)
         .and_then(|()| Generator::start(&peer, &load, contest.cores, &contest.dir)?.finish());
@@ -105,5 +115,4 @@ fn warm_up_peer(contest: &mut Contest<'_>) {
     }
 }
 
-const WARM_UP: &str =
-    "--mode produce --create-topic --delete-topic-after --partitions 16 --warmup 0 --duration 60";
+const WARM_UP: &str = "--mode produce --create-topic --delete-topic-after --partitions 16 --warmup 0";

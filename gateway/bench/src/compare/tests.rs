@@ -13,7 +13,7 @@ struct Line {
     args: CompareArgs,
 }
 
-fn parse(line: &str) -> CompareArgs {
+pub(super) fn parse(line: &str) -> CompareArgs {
     Line::try_parse_from(std::iter::once("compare").chain(line.split_whitespace())).unwrap().args
 }
 

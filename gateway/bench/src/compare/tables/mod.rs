@@ -58,22 +58,27 @@ pub(crate) fn measure(name: TableName, contest: &mut Contest<'_>) -> Table {
 
 /// The names of all rows of the tables that are wanted, a line each.
 pub(crate) fn names(args: &CompareArgs) -> String {
-    let mut text = String::new();
-    for table in in_order(&args.table) {
-        let names = match table {
-            TableName::T0 => Vec::new(),
-            TableName::T1 => t1::names(args),
-            TableName::T2 => t2::names(args),
-            TableName::T3 => t3::names(args),
-            TableName::T4 => t4::names(args),
-            TableName::T5 => t5::names(args),
-            TableName::T6 => t6::names(args),
-            TableName::T7 => t7::names(args),
-            TableName::T10 => t10::names(args),
-        };
-        for name in names {
-            text.push_str(&format!("{}  {name}\n", table.name()));
-        }
+    let lines = |table: TableName| {
+        names_of(table, args).into_iter().map(move |name| format!("{}  {name}\n", table.name()))
+    };
+    in_order(&args.table).into_iter().flat_map(lines).collect()
+}
+
+/// How many rows of a table are wanted.
+pub(crate) fn wanted_rows(table: TableName, args: &CompareArgs) -> usize {
+    names_of(table, args).iter().filter(|name| args.wants(name)).count()
+}
+
+fn names_of(table: TableName, args: &CompareArgs) -> Vec<String> {
+    match table {
+        TableName::T0 => Vec::new(),
+        TableName::T1 => t1::names(args),
+        TableName::T2 => t2::names(args),
+        TableName::T3 => t3::names(args),
+        TableName::T4 => t4::names(args),
+        TableName::T5 => t5::names(args),
+        TableName::T6 => t6::names(args),
+        TableName::T7 => t7::names(args),
+        TableName::T10 => t10::names(args),
     }
-    text
 }
