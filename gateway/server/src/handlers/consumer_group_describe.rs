@@ -4,7 +4,6 @@
 //! a member has still to give up is among what it has. A group that is named twice is described once. Codes:
 //! INVALID_GROUP_ID, GROUP_ID_NOT_FOUND, UNSUPPORTED_VERSION.
 
-use std::collections::HashSet;
 use std::sync::Arc;
 
 use chronik_config::RebalanceProtocol;
@@ -18,9 +17,8 @@ use kafka_protocol::messages::{
     TopicName as WireTopicName,
 };
 use kafka_protocol::protocol::StrBytes;
-use tokio::task::coop::consume_budget;
 
-use super::group_words::text;
+use super::group_words::{describe_once, text};
 use super::topic_ids::uuid_of;
 use super::{Context, Request, Response, operations, wire_topic_name};
 
@@ -62,13 +60,7 @@ pub(super) async fn handle(
         };
         group.with_group_id(id)
     };
-    let (mut seen, mut groups) = (HashSet::new(), Vec::new());
-    for id in group_ids {
-        consume_budget().await;
-        if seen.insert(id.clone()) {
-            groups.push(describe(id));
-        }
-    }
+    let groups = describe_once(group_ids, describe).await;
     let errors: Vec<i16> = groups.iter().map(|group| group.error_code).collect();
     Response::with_errors(ConsumerGroupDescribeResponse::default().with_groups(groups), errors)
 }

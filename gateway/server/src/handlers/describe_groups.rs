@@ -3,7 +3,6 @@
 //! A group that is not there is `Dead`; from version 6 on that is GROUP_ID_NOT_FOUND. A group that is named twice is
 //! described once: what its members brought is copied.
 
-use std::collections::HashSet;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -14,9 +13,8 @@ use kafka_protocol::messages::describe_groups_response::{
 };
 use kafka_protocol::messages::{DescribeGroupsRequest, DescribeGroupsResponse, GroupId as WireGroupId};
 use kafka_protocol::protocol::StrBytes;
-use tokio::task::coop::consume_budget;
 
-use super::group_words::{group_id, text};
+use super::group_words::{describe_once, group_id, text};
 use super::{Context, Request, Response, operations};
 
 /// The first version with authorized operations (KIP-430).
@@ -48,14 +46,7 @@ pub(super) async fn handle(
             .with_authorized_operations(operations::NOT_ASKED)
             .with_group_id(id),
     };
-    let (mut seen, mut described) = (HashSet::new(), Vec::new());
-    for id in groups {
-        consume_budget().await;
-        if seen.insert(id.clone()) {
-            described.push(describe(id));
-        }
-    }
-    let groups = described;
+    let groups = describe_once(groups, describe).await;
     let errors: Vec<i16> = groups.iter().map(|group| group.error_code).collect();
     Response::with_errors(DescribeGroupsResponse::default().with_groups(groups), errors)
 }

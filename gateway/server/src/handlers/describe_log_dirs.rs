@@ -13,6 +13,7 @@ use kafka_protocol::messages::describe_log_dirs_response::{
 };
 use kafka_protocol::messages::{DescribeLogDirsRequest, DescribeLogDirsResponse};
 use kafka_protocol::protocol::StrBytes;
+use tokio::task::coop::consume_budget;
 
 use super::{Context, Request, Response, wire_topic_name};
 
@@ -21,16 +22,24 @@ pub(super) async fn handle(
     context: Arc<Context>,
     request: Request<DescribeLogDirsRequest>,
 ) -> Response<DescribeLogDirsResponse> {
-    let topics: Vec<DescribeLogDirsTopic> = match request.message.topics {
-        None => context.broker.topics().iter().map(|topic| describe(topic, all_of(topic))).collect(),
-        Some(asked) => {
-            let asked = asked.into_iter();
-            asked
-                .filter_map(|asked| Some(describe(&*context.broker.topic(&asked.topic)?, asked.partitions)))
-                .filter(|topic| !topic.partitions.is_empty())
-                .collect()
+    let mut topics = Vec::new();
+    match request.message.topics {
+        None => {
+            for topic in context.broker.topics().iter() {
+                topics.push(describe(topic, all_of(topic)).await);
+            }
         }
-    };
+        Some(asked) => {
+            for asked in asked {
+                consume_budget().await;
+                let Some(topic) = context.broker.topic(&asked.topic) else { continue };
+                let described = describe(&topic, asked.partitions).await;
+                if !described.partitions.is_empty() {
+                    topics.push(described);
+                }
+            }
+        }
+    }
     let directory = DescribeLogDirsResult::default()
         .with_log_dir(StrBytes::from_string(context.broker.storage().location))
         .with_topics(topics);
@@ -42,11 +51,14 @@ fn all_of(topic: &Topic) -> Vec<i32> {
 }
 
 /// The partitions that exist among those asked for, each once.
-fn describe(topic: &Topic, partitions: Vec<i32>) -> DescribeLogDirsTopic {
-    let sizes: BTreeMap<i32, u64> = partitions
-        .into_iter()
-        .filter_map(|index| Some((index, topic.partition(PartitionIndex::new(index))?.size_bytes())))
-        .collect();
+async fn describe(topic: &Topic, partitions: Vec<i32>) -> DescribeLogDirsTopic {
+    let mut sizes = BTreeMap::new();
+    for index in partitions {
+        consume_budget().await;
+        if let Some(partition) = topic.partition(PartitionIndex::new(index)) {
+            sizes.insert(index, partition.size_bytes());
+        }
+    }
     let partition = |(index, bytes): (i32, u64)| {
         DescribeLogDirsPartition::default()
             .with_partition_index(index)

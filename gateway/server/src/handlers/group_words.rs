@@ -1,13 +1,31 @@
 //! Names and ids of groups and members, from the wire and to it. What comes from a request is copied: groups outlive it.
 
+use std::collections::HashSet;
+
 use chronik_broker::MemberIdentity;
 use chronik_types::{ErrorCode, GroupId, GroupInstanceId, MemberId};
 use kafka_protocol::messages::GroupId as WireGroupId;
 use kafka_protocol::protocol::StrBytes;
+use tokio::task::coop::consume_budget;
 
 /// The name of a group.
 pub(super) fn group_id(id: &WireGroupId) -> GroupId {
     GroupId::new(id)
+}
+
+/// Describes each group once, however often it is named; other tasks may go on between two.
+pub(super) async fn describe_once<D>(
+    ids: Vec<WireGroupId>,
+    mut describe: impl FnMut(WireGroupId) -> D,
+) -> Vec<D> {
+    let (mut seen, mut described) = (HashSet::new(), Vec::new());
+    for id in ids {
+        consume_budget().await;
+        if seen.insert(id.clone()) {
+            described.push(describe(id));
+        }
+    }
+    described
 }
 
 /// The name of a group, for an answer.

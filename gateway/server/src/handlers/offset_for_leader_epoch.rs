@@ -12,6 +12,7 @@ use kafka_protocol::messages::offset_for_leader_epoch_response::{
     EpochEndOffset, OffsetForLeaderTopicResult,
 };
 use kafka_protocol::messages::{OffsetForLeaderEpochRequest, OffsetForLeaderEpochResponse};
+use tokio::task::coop::consume_budget;
 
 use super::{Context, Request, Response, leader_epoch};
 
@@ -20,25 +21,30 @@ pub(super) async fn handle(
     context: Arc<Context>,
     request: Request<OffsetForLeaderEpochRequest>,
 ) -> Response<OffsetForLeaderEpochResponse> {
-    let topics: Vec<_> = request.message.topics.into_iter().map(|asked| topic(&context, asked)).collect();
+    let mut topics = Vec::new();
+    for asked in request.message.topics {
+        topics.push(topic(&context, asked).await);
+    }
     let errors: Vec<i16> =
         topics.iter().flat_map(|topic| &topic.partitions).map(|one| one.error_code).collect();
     Response::with_errors(OffsetForLeaderEpochResponse::default().with_topics(topics), errors)
 }
 
-fn topic(context: &Context, asked: OffsetForLeaderTopic) -> OffsetForLeaderTopicResult {
-    let partitions = asked.partitions.iter().map(|one| {
+async fn topic(context: &Context, asked: OffsetForLeaderTopic) -> OffsetForLeaderTopicResult {
+    let mut partitions = Vec::with_capacity(asked.partitions.len());
+    for one in &asked.partitions {
+        consume_budget().await;
         let (error, (epoch, end)) = match find(context, &asked.topic, one) {
             Ok(found) => (ErrorCode::None, found),
             Err(error) => (error, (LeaderEpoch::NONE, Offset::NONE)),
         };
-        EpochEndOffset::default()
+        let answer = EpochEndOffset::default()
             .with_partition(one.partition)
             .with_error_code(error.code())
             .with_leader_epoch(epoch.get())
-            .with_end_offset(end.get())
-    });
-    let partitions = partitions.collect();
+            .with_end_offset(end.get());
+        partitions.push(answer);
+    }
     OffsetForLeaderTopicResult::default().with_topic(asked.topic).with_partitions(partitions)
 }
 
