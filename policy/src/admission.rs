@@ -67,6 +67,12 @@ impl Admission {
         }
     }
 
+    /// All bytes that it has.
+    #[must_use]
+    pub fn capacity(&self) -> usize {
+        usize::try_from(self.capacity).unwrap_or(usize::MAX)
+    }
+
     /// Whether somebody waits for bytes.
     #[must_use]
     pub fn is_short(&self) -> bool {

@@ -42,7 +42,8 @@ impl WellFormed {
 /// cluster has. In Kafka only the size of the request holds.
 pub(crate) const MAX_HANDLED_BYTES: usize = 128 * 1024 * 1024;
 
-/// How much memory decoding a body of `length` bytes may take: 8 times the body, and 64 KiB.
+/// How much memory decoding a body of `length` bytes may take without being counted apart: 8 times the body, and 64 KiB.
+/// Short names take more than that; [`Proven`](crate::request::Proven) tells how much.
 #[must_use]
 pub const fn allowed_memory(length: usize) -> usize {
     length.saturating_mul(8).saturating_add(64 * 1024)
@@ -70,11 +71,21 @@ const LIST_GROUPS: i16 = 16;
 /// [`Malformed`] names the field, its offset in the body and what is wrong. The connection should be closed: where the
 /// next request starts is known, but a peer that sends this does not speak the protocol.
 pub fn check_request(api: &Api, version: i16, body: &[u8]) -> Result<WellFormed, Malformed> {
+    check_request_within(api, version, body, allowed_memory(body.len()))
+}
+
+/// Checks the body of a request that may take `most` bytes to decode.
+pub(crate) fn check_request_within(
+    api: &Api,
+    version: i16,
+    body: &[u8],
+    most: usize,
+) -> Result<WellFormed, Malformed> {
     if !api.decodes(version) {
         return Err(Malformed::new(api.name, version, 0, Reason::UnsupportedVersion));
     }
-    let walker = Walker::new(body, version, api.is_flexible(version), allowed_memory(body.len()))
-        .overlooking(surplus(api, version));
+    let walker =
+        Walker::new(body, version, api.is_flexible(version), most).overlooking(surplus(api, version));
     walker.walk(api.request).map_err(|flaw| flaw.in_message(api.name, version))
 }
 

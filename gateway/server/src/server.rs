@@ -82,6 +82,7 @@ impl Server {
             metadata_of_all: MetadataOfAll::default(),
             broker: parts.broker,
             settings: parts.settings.clone(),
+            // Some ten times the size of what names topics with a few letters.
             // Beside the memory of requests, half as much for answers.
             answer_memory: Admission::new(limits.queued_max_request_bytes.get() / 2),
             // Some hundred bytes for each partition that somebody asks about.

@@ -9,7 +9,7 @@ use kafka_protocol::protocol::StrBytes;
 
 use super::input::Input;
 use super::output::Output;
-use crate::request::{decode_request, weigh_request};
+use crate::request::{Proven, decode_request};
 use crate::response::{EncodeError, Segments};
 use crate::wellformed::requests::{
     PRODUCE, PRODUCE_PARTITION, PRODUCE_PARTITION_COST, PRODUCE_TOPIC, PRODUCE_TOPIC_COST,
@@ -102,7 +102,7 @@ impl ProduceRequest {
     /// # Errors
     /// Those of [`decode_request`].
     pub fn weigh(version: i16, body: &Bytes) -> Result<WellFormed, Malformed> {
-        weigh_request::<Wire>(version, body)
+        Proven::<Wire>::new(version, body.clone(), 0).map(|proven| proven.weighed())
     }
 }
 

@@ -92,7 +92,7 @@ pub enum Reason {
     /// A tagged field that a later version introduced.
     #[error("is a tagged field that this version does not have")]
     TaggedVersion,
-    /// Decoding would take more memory than [`allowed_memory`](super::allowed_memory).
+    /// Decoding would take more memory than is allowed: [`allowed_memory`](super::allowed_memory), and what the caller adds.
     #[error("would take {needed} bytes of memory to decode where {allowed} are allowed")]
     Memory {
         /// The estimate so far.

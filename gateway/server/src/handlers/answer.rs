@@ -3,11 +3,13 @@
 use std::future::Future;
 use std::sync::Arc;
 
-use chronik_policy::{Answer, Call, CloseReason, Connection, Reply};
+use bytes::Bytes;
+use chronik_policy::{Answer, Call, CloseReason, Connection, Reply, Reservation};
 use chronik_types::ErrorCode;
 use chronik_wire::header::RequestHeader;
-use chronik_wire::request::{decode_weighed, weigh_request};
+use chronik_wire::request::Proven;
 use chronik_wire::response::encode_response;
+use chronik_wire::wellformed::Malformed;
 use kafka_protocol::protocol::{Encodable, Request as Message, StrBytes};
 
 use super::counted::Counted;
@@ -62,24 +64,33 @@ where
     F: Future<Output = Response<A>> + Send + 'static,
 {
     Box::pin(async move {
-        let Call { connection, mut header, mut body, turn, reservation, .. } = call;
-        let bytes = match weigh_request::<Q>(header.api_version, &body) {
-            Ok(weighed) => weighed.bytes(),
-            Err(malformed) => return Reply::Close(malformed.into()),
-        };
-        let counted = Counted::whole(&context.element_memory, reservation, body.len(), bytes).await;
-        let message = match decode_weighed::<Q>(header.api_version, &mut body) {
-            Ok(message) => message,
+        let Call { connection, mut header, body, turn, reservation, .. } = call;
+        let (message, counted) = match decode(&context, header.api_version, body, reservation).await {
+            Ok(decoded) => decoded,
             Err(malformed) => return Reply::Close(malformed.into()),
         };
         // From here on the request alone holds on to the frame: who drops it gives all of the memory back.
-        drop(body);
         let client_id = header.client_id.take();
         let request = Request { message, version: header.api_version, client_id, connection, counted };
         let response = handle(context, request).await;
         drop(turn);
         encode(&header, &response)
     })
+}
+
+/// Decodes a request once what that takes is counted. Requests that name very much with few letters wait for room; frames
+/// are never waited for by whoever holds some of it.
+pub(super) async fn decode<Q: Message>(
+    context: &Context,
+    version: i16,
+    body: Bytes,
+    frame: Option<Reservation>,
+) -> Result<(Q, Counted), Malformed> {
+    let memory = &context.element_memory;
+    let length = body.len();
+    let proven = Proven::new(version, body, memory.capacity())?;
+    let counted = Counted::whole(memory, frame, length, proven.weighed().bytes()).await;
+    Ok((proven.decode()?, counted))
 }
 
 /// Encodes a response to a request with that header, in its version.

@@ -18,7 +18,6 @@ use bytes::Bytes;
 use chronik_broker::Topic;
 use chronik_policy::{Answer, Call, CloseReason, Connection, Reply};
 use chronik_types::{ErrorCode, TopicId, TopicName};
-use chronik_wire::request::decode_request;
 use chronik_wire::response::{encode_message, response_of};
 use kafka_protocol::messages::metadata_request::MetadataRequestTopic;
 use kafka_protocol::messages::metadata_response::MetadataResponseTopic;
@@ -27,7 +26,7 @@ use tokio::task::coop::consume_budget;
 
 pub(crate) use self::all::MetadataOfAll;
 use self::all::Question;
-use super::answer::encode;
+use super::answer::{decode, encode};
 use super::{Context, Response};
 
 /// The first version in which a client can ask for no topics, and for all with null.
@@ -40,10 +39,10 @@ const FEW_PARTITIONS: usize = 1_000;
 
 /// Answers a call; keeps its turn until then.
 pub(super) async fn answer(context: Arc<Context>, call: Call) -> Reply {
-    let Call { connection, header, mut body, turn, .. } = call;
+    let Call { connection, header, body, turn, reservation, .. } = call;
     let version = header.api_version;
-    let message: MetadataRequest = match decode_request(version, &mut body) {
-        Ok(message) => message,
+    let (message, _counted) = match decode::<MetadataRequest>(&context, version, body, reservation).await {
+        Ok(decoded) => decoded,
         Err(malformed) => return Reply::Close(malformed.into()),
     };
     let shape = response::Shape {
