@@ -11,6 +11,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use crate::Connection;
+
 /// The budget. Clones share it.
 #[derive(Clone, Debug)]
 pub struct Admission {
@@ -26,6 +28,11 @@ pub struct Reservation {
     permit: OwnedSemaphorePermit,
 }
 
+/// A budget has so many shares: one connection gets no more than one of them for its answers.
+const SHARES: usize = 4;
+/// Less than one part in so many is little.
+const LITTLE: usize = 8;
+
 impl Admission {
     /// A budget of `capacity` bytes, of which 4 GiB can be used.
     #[must_use]
@@ -40,6 +47,12 @@ impl Admission {
     pub fn try_reserve(&self, bytes: usize) -> Option<Reservation> {
         let permit = Arc::clone(&self.bytes).try_acquire_many_owned(self.charge(bytes)).ok()?;
         Some(Reservation { permit })
+    }
+
+    /// What is left of the share that a connection has of a budget for answers: a quarter, less what it holds.
+    #[must_use]
+    pub fn share_left(&self, connection: &Connection) -> usize {
+        (self.capacity() / SHARES).saturating_sub(connection.answer_bytes())
     }
 
     /// Takes up to `most` bytes, but no more than half of what is free, so that something is left for the next one; nothing
@@ -77,6 +90,12 @@ impl Admission {
     #[must_use]
     pub fn is_short(&self) -> bool {
         self.waiting.load(Ordering::Relaxed) > 0
+    }
+
+    /// Whether somebody waits for bytes, or would soon: little is left.
+    #[must_use]
+    pub fn is_scarce(&self) -> bool {
+        self.is_short() || self.available() < self.capacity() / LITTLE
     }
 
     /// Bytes that nobody has reserved.
@@ -122,7 +141,40 @@ impl Reservation {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use tokio_util::sync::CancellationToken;
+
     use super::Admission;
+    use crate::{Connection, Listener};
+
+    fn connection() -> Connection {
+        let name = "PLAINTEXT".to_owned();
+        let listener = Listener { name, advertised_host: "localhost".to_owned(), advertised_port: 9092 };
+        let peer = ([127, 0, 0, 1], 1).into();
+        Connection::new(1, peer, Arc::new(listener), CancellationToken::new())
+    }
+
+    #[test]
+    fn a_connection_has_a_quarter_less_what_it_holds() {
+        let admission = Admission::new(1_000);
+        let (one, other) = (connection(), connection());
+        one.hold_answer_bytes(200);
+        assert_eq!((admission.share_left(&one), admission.share_left(&other)), (50, 250));
+        one.hold_answer_bytes(100);
+        assert_eq!(admission.share_left(&one), 0);
+        one.release_answer_bytes(250);
+        assert_eq!(admission.share_left(&one), 200);
+    }
+
+    #[test]
+    fn little_is_an_eighth() {
+        let admission = Admission::new(800);
+        let _most = admission.try_reserve(700).unwrap();
+        assert!(!admission.is_scarce());
+        let _more = admission.try_reserve(1).unwrap();
+        assert!(admission.is_scarce());
+    }
 
     #[tokio::test]
     async fn who_came_first_is_served_first() {

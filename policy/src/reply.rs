@@ -27,7 +27,7 @@ pub struct Answer {
     pub segments: Segments,
     /// The first error that it carries: what metrics count.
     pub error: ErrorCode,
-    /// The memory that is counted for it until it has been sent.
+    /// The memory that is counted for it until it has been sent. The connection is told of it by who reserves it.
     pub reservation: Option<Reservation>,
 }
 
@@ -49,6 +49,12 @@ pub enum CloseReason {
     /// The request was not answered in its time.
     #[error("the request took longer than {0:?}")]
     Deadline(Duration),
+    /// So many answers wait for memory that this one cannot wait too.
+    #[error("there is no memory left for an answer of {bytes} bytes")]
+    NoMemory {
+        /// Its size.
+        bytes: usize,
+    },
     /// The answer cannot be written in the wire format.
     #[error("{0}")]
     Unencodable(#[from] EncodeError),
@@ -80,6 +86,7 @@ impl CloseReason {
             Self::Unhandled => "unhandled",
             Self::FailedWithoutAnswer(_) => "failed_acks_0",
             Self::Deadline(_) => "deadline",
+            Self::NoMemory { .. } => "no_memory",
             Self::Unencodable(_) => "unencodable",
         }
     }

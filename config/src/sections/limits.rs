@@ -26,7 +26,9 @@ section! {
         socket_receive_buffer_bytes: SocketBuffer = SocketBuffer::SYSTEM, in SocketBuffer::SYSTEM => SocketBuffer::new(i32::MAX);
         /// The largest request.
         socket_request_max_bytes: ByteSize = ByteSize::mib(100), in ByteSize::kib(1) => ByteSize::new(0x7fff_ffff);
-        /// Bytes of all requests that are being worked on. When they are used up, sockets are not read until some are free.
+        /// Bytes of all requests that are being worked on. When they are used up, sockets are not read until some are free. Beside them,
+        /// half as much is there for answers until clients have taken them, a quarter of that for one connection. While less than an
+        /// eighth of it is left, a client that takes its answers at less than 256 KiB/s for longer than 10 s is disconnected.
         queued_max_request_bytes: ByteSize = ByteSize::mib(512), in ByteSize::mib(1) => ByteSize::gib(16 * 1024);
         /// Requests of one connection that are being worked on. Its socket is not read while it has as many.
         max_in_flight_requests_per_connection: u32 = 64, in 1 => 10_000;

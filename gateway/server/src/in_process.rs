@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::Parts;
 use crate::connection::{ConnectionSettings, Driver, RequestMemory};
-use crate::handlers::{Context, MetadataOfAll, SessionCache};
+use crate::handlers::{AnswerMemory, Context, MetadataOfAll, SessionCache};
 use crate::stack::{StackParts, stack};
 
 /// Serves one connection over any stream, as a server serves those of its listeners; ends with it. Limits are the usual
@@ -30,13 +30,14 @@ where
         idle: limits.connections_max_idle,
         frame: Duration::from_secs(60),
     };
+    let shared = RequestMemory::new(memory);
     let slots = usize::try_from(limits.fetch_session_cache_slots).unwrap_or(usize::MAX);
     let context = Context {
         fetch_sessions: SessionCache::new(slots, Arc::clone(&parts.clock), parts.entropy, parts.registry),
         metadata_of_all: MetadataOfAll::default(),
         broker: parts.broker,
         settings: parts.settings.clone(),
-        answer_memory: Admission::new(memory / 2),
+        answer_memory: AnswerMemory::new(shared.answers().clone()),
         element_memory: Admission::new(memory / 4),
         waiting_memory: Admission::new(memory / 4),
         connection_metrics: Arc::new(ConnectionMetrics::register(parts.registry)),
@@ -54,8 +55,7 @@ where
     };
     let peer = SocketAddr::from(([127, 0, 0, 1], 0));
     let facts = Connection::new(1, peer, Arc::new(listener), CancellationToken::new());
-    let mut driver =
-        Driver::new(io, Arc::new(facts), Arc::new(settings), RequestMemory::new(memory), stack, parts.clock);
+    let mut driver = Driver::new(io, Arc::new(facts), Arc::new(settings), shared, stack, parts.clock);
     async move {
         driver.serve().await;
     }

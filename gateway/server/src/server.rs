@@ -19,7 +19,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::bind::{BindError, bind};
 use crate::connection::{ClosingLog, ConnectionSettings, RequestMemory};
-use crate::handlers::{Context, MetadataOfAll, SessionCache};
+use crate::handlers::{AnswerMemory, Context, MetadataOfAll, SessionCache};
 use crate::listener::{Acceptor, Shared};
 use crate::stack::{StackParts, stack};
 
@@ -76,19 +76,18 @@ impl Server {
             Arc::clone(&parts.clock),
         ));
         let (stopping, tasks) = (shared.stopping.clone(), shared.tasks.clone());
+        let request_bytes = limits.queued_max_request_bytes.get();
         let slots = wide(limits.fetch_session_cache_slots);
         let context = Context {
             fetch_sessions: SessionCache::new(slots, Arc::clone(&parts.clock), parts.entropy, parts.registry),
             metadata_of_all: MetadataOfAll::default(),
             broker: parts.broker,
             settings: parts.settings.clone(),
-            // Some ten times the size of what names topics with a few letters.
-            // Beside the memory of requests, half as much for answers.
-            answer_memory: Admission::new(limits.queued_max_request_bytes.get() / 2),
-            // Some hundred bytes for each partition that somebody asks about.
-            element_memory: Admission::new(limits.queued_max_request_bytes.get() / 4),
+            answer_memory: AnswerMemory::new(shared.memory.answers().clone()),
+            // Some hundred bytes for each partition that somebody asks about, ten times the size of names of a few letters.
+            element_memory: Admission::new(request_bytes / 4),
             // Some hundred bytes for each partition that somebody waits for.
-            waiting_memory: Admission::new(limits.queued_max_request_bytes.get() / 4),
+            waiting_memory: Admission::new(request_bytes / 4),
             connection_metrics,
         };
         let stack = stack(StackParts {

@@ -31,6 +31,11 @@ pub(crate) enum Ended {
     /// A frame stood still, or came too slowly, while others waited for the memory that was reserved for it.
     #[error("a frame arrived at less than 1 MiB/s while others waited for its memory")]
     Stalled,
+    /// Answers stood still, or left too slowly, while their memory was needed for others.
+    #[error(
+        "the client took its answers at less than 256 KiB/s while there was too little memory for those of others"
+    )]
+    Unread,
     /// The length of a frame is not possible.
     #[error(transparent)]
     Frame(FrameError),
@@ -51,7 +56,12 @@ impl Ended {
     pub(super) const fn leaves_a_reader(&self) -> bool {
         match self {
             Self::ByGateway | Self::Frame(_) | Self::Refused { .. } => true,
-            Self::ByClient | Self::Io(_) | Self::Idle(_) | Self::FrameTimeout(_) | Self::Stalled => false,
+            Self::ByClient
+            | Self::Io(_)
+            | Self::Idle(_)
+            | Self::FrameTimeout(_)
+            | Self::Stalled
+            | Self::Unread => false,
         }
     }
 
@@ -64,6 +74,7 @@ impl Ended {
             Self::Idle(_) => "idle",
             Self::FrameTimeout(_) => "frame_timeout",
             Self::Stalled => "frame_stalled",
+            Self::Unread => "answer_stalled",
             Self::Frame(_) => "frame_length",
             Self::Refused { reason, .. } => reason.name(),
         }
@@ -99,7 +110,7 @@ impl ClosingLog {
             Ended::ByClient | Ended::ByGateway | Ended::Io(_) | Ended::Idle(_) => {
                 tracing::debug!(%peer, listener, reason = %ended, "connection ended");
             }
-            Ended::FrameTimeout(_) | Ended::Stalled | Ended::Frame(_) => {
+            Ended::FrameTimeout(_) | Ended::Stalled | Ended::Unread | Ended::Frame(_) => {
                 if self.admits_line() {
                     tracing::warn!(%peer, listener, reason = %ended, "closing the connection");
                 }

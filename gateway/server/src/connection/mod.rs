@@ -35,7 +35,7 @@ use tokio_util::sync::WaitForCancellationFutureOwned;
 use tower::Service;
 
 pub(crate) use self::closing::{ClosingLog, Ended};
-pub(crate) use self::memory::RequestMemory;
+pub(crate) use self::memory::{RequestMemory, UNCOUNTED};
 use self::pipeline::{Asked, Pipeline};
 use self::reader::{FrameReader, Incoming, ReadError};
 use self::timeouts::Timeouts;
@@ -183,6 +183,7 @@ where
             && self.pipeline.len() < settings.max_requests
             && self.pipeline.request_bytes() < settings.max_request_bytes
             && (self.writer.unsent() + self.pipeline.answer_bytes() < settings.max_unsent
+                && !self.writer.is_uncounted()
                 // Others may wait for that memory, and must not come to wait for a client that does not read.
                 || self.reader.counts_on_memory())
             && self.pipeline.is_ready(cx)
@@ -204,9 +205,13 @@ where
 
     fn flush(&mut self, cx: &mut Context<'_>) -> io::Result<Poll<()>> {
         let before = self.writer.unsent();
-        let flushed = self.writer.poll_flush(&mut self.io, cx);
-        if self.writer.unsent() < before {
-            self.timeouts.progress(self.clock.monotonic());
+        let flushed = self.writer.poll_flush(&mut self.io, cx, &self.facts);
+        let sent = before - self.writer.unsent();
+        if sent > 0 {
+            self.timeouts.progress(self.clock.monotonic(), sent);
+        }
+        if self.writer.is_blocked() {
+            self.writer.count_unsent(&self.facts, self.reader.memory().answers());
         }
         match flushed {
             Poll::Ready(Ok(())) => Ok(Poll::Ready(())),
@@ -230,6 +235,11 @@ where
     fn poll_timeouts(&mut self, cx: &mut Context<'_>, limited: bool) -> Poll<Ended> {
         let owed = if self.is_reading && !limited { self.reader.owed() } else { None };
         let is_served = self.pipeline.len() > 0 && self.writer.unsent() == 0;
+        if !self.writer.holds_memory() {
+            self.timeouts.all_read();
+        } else if self.writer.is_blocked() {
+            self.timeouts.left_unread(&*self.clock, self.reader.memory().answers().is_scarce());
+        }
         self.timeouts.poll(cx, &*self.clock, owed, is_served)
     }
 }

@@ -84,6 +84,11 @@ impl FrameReader {
         }
     }
 
+    /// The memory that it counts on.
+    pub(super) fn memory(&self) -> &RequestMemory {
+        &self.memory
+    }
+
     /// Whether memory is reserved for the next frame, or waited for.
     pub(super) fn counts_on_memory(&self) -> bool {
         self.reserved.is_some() || self.waiting.is_some()

@@ -573,3 +573,80 @@ async fn a_small_frame_holds_no_more_memory_than_it_needs() {
     assert_eq!(frames, expected);
     assert!(frames.iter().all(Bytes::is_unique), "each has memory of its own");
 }
+
+#[tokio::test]
+async fn what_a_client_does_not_read_is_counted_until_it_does() {
+    let mut peer = connect(settings());
+    let answers = peer.memory.answers().clone();
+    let free = answers.available();
+    peer.send(1, LARGE).await;
+    peer.started(1).await;
+    peer.settle().await;
+    // 16 KiB of 100 are in the pipe.
+    assert!((70_000..100_000).contains(&(free - answers.available())), "{}", free - answers.available());
+    assert_eq!(peer.receive().await, 1);
+    peer.settle().await;
+    assert_eq!(answers.available(), free);
+}
+
+#[tokio::test]
+async fn without_memory_for_what_is_unread_the_next_request_waits() {
+    let mut peer = connect(settings());
+    let answers = peer.memory.answers().clone();
+    let all = answers.try_reserve(answers.available()).unwrap();
+    for id in 1..=2 {
+        peer.send(id, LARGE).await;
+    }
+    peer.started(1).await;
+    peer.settle().await;
+    assert_eq!(peer.script.started(), [1], "there would be room for three below the limit of a connection");
+    assert_eq!(peer.receive().await, 1);
+    assert_eq!(peer.receive().await, 2);
+    drop(all);
+}
+
+#[tokio::test(start_paused = true)]
+async fn unread_answers_give_way_when_memory_is_scarce() {
+    let mut peer = connect(settings());
+    let answers = peer.memory.answers().clone();
+    peer.send(1, LARGE).await;
+    peer.settle().await;
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    assert!(!peer.task.is_finished(), "nobody needs the memory that it holds");
+    let _rest = answers.try_reserve(answers.available()).unwrap();
+    assert!(matches!(peer.task.await.unwrap(), Ended::Unread));
+    drop(peer.io);
+}
+
+#[tokio::test(start_paused = true)]
+async fn answers_that_trickle_give_way_when_memory_is_scarce() {
+    let mut peer = connect(settings());
+    let answers = peer.memory.answers().clone();
+    peer.send(1, LARGE).await;
+    peer.settle().await;
+    let _rest = answers.try_reserve(answers.available()).unwrap();
+    for _ in 0..4 {
+        let mut some = [0; 10];
+        let _closed = peer.io.read_exact(&mut some).await;
+        tokio::time::sleep(Duration::from_secs(4)).await;
+    }
+    assert!(matches!(peer.task.await.unwrap(), Ended::Unread));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_keeps_the_pace_gets_its_answers_though_memory_is_scarce() {
+    let mut peer = connect(ConnectionSettings { max_unsent: 8 * 1024 * 1024, ..settings() });
+    let answers = peer.memory.answers().clone();
+    for id in 1..=4 {
+        peer.send(id, LARGE).await;
+    }
+    peer.settle().await;
+    let _rest = answers.try_reserve(answers.available()).unwrap();
+    // Eleven seconds for 400 KiB; after the grace, 256 KiB have to be taken in each.
+    for id in 1..=4 {
+        tokio::time::sleep(Duration::from_millis(2_700)).await;
+        assert_eq!(peer.receive().await, id);
+    }
+    peer.settle().await;
+    assert!(!peer.task.is_finished());
+}

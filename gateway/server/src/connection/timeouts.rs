@@ -1,5 +1,6 @@
 //! When a connection is given up: nothing happened for too long, or a frame that has begun does not come to its end, or
-//! comes too slowly while others wait for the memory that is reserved for it.
+//! comes too slowly while others wait for the memory that is reserved for it, or answers are taken too slowly while there
+//! is little memory for those of others.
 //!
 //! One timer per connection, which is not touched per request: when it fires, it looks at what has happened since.
 
@@ -16,6 +17,10 @@ use super::Ended;
 const GRACE: Duration = Duration::from_secs(5);
 /// Bytes that have to arrive in a millisecond: 1 MiB in a second.
 const PACE: u128 = 1024 * 1024 / 1000;
+/// The same for answers whose memory others need. A client may be far away, and may collect its garbage.
+const ANSWER_GRACE: Duration = Duration::from_secs(10);
+/// Bytes that have to be taken in a millisecond: 256 KiB in a second.
+const ANSWER_PACE: u128 = 256 * 1024 / 1000;
 /// How often the pace is looked at after the grace.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
@@ -27,6 +32,8 @@ pub(super) struct Timeouts {
     last_progress: Duration,
     /// The frame that is arriving.
     arriving: Option<Arriving>,
+    /// The answers that the client does not take at once.
+    unread: Option<Unread>,
     timer: Pin<Box<Sleep>>,
 }
 
@@ -41,6 +48,13 @@ pub(super) struct Owed {
     pub(super) keeps_others_waiting: bool,
 }
 
+struct Unread {
+    since: Duration,
+    /// Bytes that it has taken since then.
+    taken: usize,
+    keeps_others_waiting: bool,
+}
+
 struct Arriving {
     since: Duration,
     /// When memory was reserved for it, and how much had been received by then.
@@ -51,7 +65,7 @@ struct Arriving {
 impl Timeouts {
     pub(super) fn new(idle: Duration, frame: Duration, now: Duration) -> Self {
         let timer = Box::pin(tokio::time::sleep(idle.min(frame)));
-        Self { idle, frame, last_progress: now, arriving: None, timer }
+        Self { idle, frame, last_progress: now, arriving: None, unread: None, timer }
     }
 
     /// Notes that a request arrived whole.
@@ -60,9 +74,31 @@ impl Timeouts {
         self.arriving = None;
     }
 
-    /// Notes that bytes of an answer went out.
-    pub(super) fn progress(&mut self, now: Duration) {
+    /// Notes that so many bytes of answers went out.
+    pub(super) fn progress(&mut self, now: Duration, bytes: usize) {
         self.last_progress = now;
+        if let Some(unread) = &mut self.unread {
+            unread.taken = unread.taken.saturating_add(bytes);
+        }
+    }
+
+    /// Notes that no memory is counted for answers.
+    pub(super) fn all_read(&mut self) {
+        self.unread = None;
+    }
+
+    /// Notes that the client does not take at once what memory is counted for, and whether others need that.
+    pub(super) fn left_unread(&mut self, clock: &dyn Clock, keeps_others_waiting: bool) {
+        if let Some(unread) = &mut self.unread {
+            unread.keeps_others_waiting = keeps_others_waiting;
+            return;
+        }
+        let since = clock.monotonic();
+        self.unread = Some(Unread { since, taken: 0, keeps_others_waiting });
+        // This happens with every large answer, so the timer is not moved when it fires early enough.
+        if self.timer.deadline() > Instant::now() + ANSWER_GRACE {
+            self.rearm(since);
+        }
     }
 
     /// Ready when the connection has to be given up. `is_served`: the client waits for the gateway, which is no idleness.
@@ -114,6 +150,9 @@ impl Timeouts {
                 return Some(Ended::Stalled);
             }
         }
+        if self.unread.as_ref().is_some_and(|unread| unread.keeps_others_waiting && unread.is_too_slow(now)) {
+            return Some(Ended::Unread);
+        }
         has_passed(self.last_progress, self.idle).then_some(Ended::Idle(self.idle))
     }
 
@@ -130,7 +169,19 @@ impl Timeouts {
             // One may begin to arrive at any time.
             None => wait = wait.min(self.frame),
         }
+        if let Some(unread) = &self.unread {
+            wait = wait.min(left(unread.since, ANSWER_GRACE).max(LOOK_AGAIN));
+        }
         self.timer.as_mut().reset(Instant::now() + wait.max(Duration::from_millis(1)));
+    }
+}
+
+impl Unread {
+    /// Whether less was taken than has to be after the grace.
+    fn is_too_slow(&self, now: Duration) -> bool {
+        let over = now.saturating_sub(self.since).checked_sub(ANSWER_GRACE);
+        let demanded = over.map(|over| over.as_millis() * ANSWER_PACE);
+        demanded.is_some_and(|demanded| u128::try_from(self.taken).unwrap_or(u128::MAX) <= demanded)
     }
 }
 

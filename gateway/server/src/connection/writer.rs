@@ -8,9 +8,11 @@ use std::pin::{Pin, pin};
 use std::task::{Context, Poll, ready};
 
 use bytes::{Buf, Bytes};
-use chronik_policy::{Answer, Reservation};
+use chronik_policy::{Admission, Answer, Connection, Reservation};
 use tokio::io::AsyncWrite;
 use tokio::task::yield_now;
+
+use super::memory::UNCOUNTED;
 
 /// Pieces in one write when there are few, which is the common case.
 const FEW: usize = 32;
@@ -61,6 +63,39 @@ impl ResponseWriter {
         self.unsent
     }
 
+    /// Whether the client has to take something before more can be written.
+    pub(super) fn is_blocked(&self) -> bool {
+        self.unsent > 0 && matches!(self.turn, Turn::Ours(_))
+    }
+
+    /// Whether memory is counted for what is unsent.
+    pub(super) fn holds_memory(&self) -> bool {
+        !self.counted.is_empty()
+    }
+
+    /// Whether more is unsent than may be without being counted.
+    pub(super) fn is_uncounted(&self) -> bool {
+        self.unsent > UNCOUNTED && self.uncounted() > UNCOUNTED
+    }
+
+    /// Counts what is unsent and was not counted with its answer, if there is memory for it. To be called when the client
+    /// does not take what there is: most answers leave at once, and cost nothing here.
+    pub(super) fn count_unsent(&mut self, connection: &Connection, memory: &Admission) {
+        if self.is_uncounted() {
+            let uncounted = self.uncounted();
+            let is_within_share = uncounted <= memory.share_left(connection);
+            if let Some(reservation) = is_within_share.then(|| memory.try_reserve(uncounted)).flatten() {
+                connection.hold_answer_bytes(reservation.bytes());
+                self.counted.push_back((0, reservation));
+            }
+        }
+    }
+
+    fn uncounted(&self) -> usize {
+        let counted: usize = self.counted.iter().map(|(_, reservation)| reservation.bytes()).sum();
+        self.unsent.saturating_sub(counted)
+    }
+
     /// Queues the pieces of a response.
     pub(super) fn push(&mut self, answer: Answer) {
         let length = answer.wire_len();
@@ -76,7 +111,12 @@ impl ResponseWriter {
     }
 
     /// Writes until all is out, the connection takes no more, or the turn is over.
-    pub(super) fn poll_flush<W>(&mut self, io: &mut W, cx: &mut Context<'_>) -> Poll<io::Result<()>>
+    pub(super) fn poll_flush<W>(
+        &mut self,
+        io: &mut W,
+        cx: &mut Context<'_>,
+        connection: &Connection,
+    ) -> Poll<io::Result<()>>
     where
         W: AsyncWrite + Unpin,
     {
@@ -97,7 +137,7 @@ impl ResponseWriter {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
             }
             self.turn = Turn::Ours(left.saturating_sub(written));
-            self.advance(written);
+            self.advance(written, connection);
         }
         // Given back: an idle connection holds nothing.
         self.pieces = VecDeque::new();
@@ -135,10 +175,10 @@ impl ResponseWriter {
     }
 
     /// Forgets what was written, so that its memory is free as soon as possible.
-    fn advance(&mut self, mut written: usize) {
+    fn advance(&mut self, mut written: usize, connection: &Connection) {
         self.unsent -= written;
-        while self.counted.front().is_some_and(|(behind, _)| *behind >= self.unsent) {
-            self.counted.pop_front();
+        while let Some((_, sent)) = self.counted.pop_front_if(|(behind, _)| *behind >= self.unsent) {
+            connection.release_answer_bytes(sent.bytes());
         }
         while let Some(first) = self.pieces.front_mut() {
             if first.len() > written {
@@ -159,11 +199,14 @@ fn give_way(cx: &mut Context<'_>) {
 #[cfg(test)]
 mod tests {
     use std::future::poll_fn;
+    use std::sync::Arc;
 
+    use chronik_policy::Listener;
     use chronik_types::ErrorCode;
     use chronik_wire::response::encode_response;
     use kafka_protocol::messages::ApiVersionsResponse;
     use kafka_protocol::messages::api_versions_response::ApiVersion;
+    use tokio_util::sync::CancellationToken;
 
     use super::*;
 
@@ -171,6 +214,10 @@ mod tests {
     async fn others_have_their_turn_before_a_large_answer_has_left() {
         let response = ApiVersionsResponse::default().with_api_keys(vec![ApiVersion::default(); 200_000]);
         let segments = encode_response(0, 0, 1, &response).unwrap();
+        let name = "PLAINTEXT".to_owned();
+        let listener = Listener { name, advertised_host: "localhost".to_owned(), advertised_port: 9092 };
+        let peer = ([127, 0, 0, 1], 1).into();
+        let connection = Connection::new(1, peer, Arc::new(listener), CancellationToken::new());
         let mut writer = ResponseWriter::default();
         writer.push(Answer::new(segments, ErrorCode::None));
         let whole = writer.unsent();
@@ -178,9 +225,10 @@ mod tests {
         poll_fn(|cx| {
             let before = writer.unsent();
             writer.begin_turn(cx);
-            let flushed = writer.poll_flush(&mut tokio::io::sink(), cx);
+            let flushed = writer.poll_flush(&mut tokio::io::sink(), cx, &connection);
             // Asked again in the same turn, it sends nothing more.
-            let again = flushed.is_ready() || writer.poll_flush(&mut tokio::io::sink(), cx).is_pending();
+            let again =
+                flushed.is_ready() || writer.poll_flush(&mut tokio::io::sink(), cx, &connection).is_pending();
             assert!(again);
             turns.push(before - writer.unsent());
             flushed

@@ -53,29 +53,56 @@ impl<M> Response<M> {
 }
 
 /// Decodes the call, lets `handle` answer it, and encodes the answer. The turn is kept until then.
-pub(super) fn answer<Q, A, F>(
+pub(super) fn answer<Q, A, F>(context: Arc<Context>, call: Call, handle: Handle<Q, F>) -> ReplyFuture
+where
+    Q: Message + Send + 'static,
+    A: Encodable + Send + 'static,
+    F: Future<Output = Response<A>> + Send + 'static,
+{
+    Box::pin(run(context, call, handle, false))
+}
+
+/// Like [`answer`], for answers that may be many times larger than their requests and are built without waiting for
+/// others: a few of them at a time.
+pub(super) fn answer_at_length<Q, A, F>(
     context: Arc<Context>,
     call: Call,
-    handle: fn(Arc<Context>, Request<Q>) -> F,
+    handle: Handle<Q, F>,
 ) -> ReplyFuture
+where
+    Q: Message + Send + 'static,
+    A: Encodable + Send + 'static,
+    F: Future<Output = Response<A>> + Send + 'static,
+{
+    Box::pin(run(context, call, handle, true))
+}
+
+/// A handler.
+type Handle<Q, F> = fn(Arc<Context>, Request<Q>) -> F;
+
+async fn run<Q, A, F>(context: Arc<Context>, call: Call, handle: Handle<Q, F>, at_length: bool) -> Reply
 where
     Q: Message + Send + 'static,
     A: Encodable + Send,
     F: Future<Output = Response<A>> + Send + 'static,
 {
-    Box::pin(async move {
-        let Call { connection, mut header, body, turn, reservation, .. } = call;
-        let (message, counted) = match decode(&context, header.api_version, body, reservation).await {
-            Ok(decoded) => decoded,
-            Err(malformed) => return Reply::Close(malformed.into()),
-        };
-        // From here on the request alone holds on to the frame: who drops it gives all of the memory back.
-        let client_id = header.client_id.take();
-        let request = Request { message, version: header.api_version, client_id, connection, counted };
-        let response = handle(context, request).await;
-        drop(turn);
-        encode(&header, &response)
-    })
+    let Call { connection, mut header, body, turn, reservation, .. } = call;
+    let version = header.api_version;
+    let (message, counted) = match decode(&context, version, body, reservation).await {
+        Ok(decoded) => decoded,
+        Err(malformed) => return Reply::Close(malformed.into()),
+    };
+    // From here on the request alone holds on to the frame: who drops it gives all of the memory back.
+    let client_id = header.client_id.take();
+    let request = Request { message, version, client_id, connection: Arc::clone(&connection), counted };
+    let building = if at_length { context.answer_memory.turn_to_build().await } else { None };
+    let response = handle(Arc::clone(&context), request).await;
+    let reply = encode(&header, &response);
+    drop((response, building));
+    let reply = context.answer_memory.count(&connection, reply, None).await;
+    // Kept until here, so that of a connection one answer waits for memory.
+    drop(turn);
+    reply
 }
 
 /// Decodes a request once what that takes is counted. Requests that name very much with few letters wait for room; frames

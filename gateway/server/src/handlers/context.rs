@@ -7,6 +7,7 @@ use chronik_config::Settings;
 use chronik_policy::{Admission, ConnectionMetrics};
 use chronik_types::NodeId;
 
+use super::answer_memory::AnswerMemory;
 use super::fetch::SessionCache;
 use super::metadata::MetadataOfAll;
 
@@ -22,8 +23,8 @@ pub(crate) struct Context {
     pub(crate) fetch_sessions: SessionCache,
     /// Answers about all topics, which are large and often the same.
     pub(crate) metadata_of_all: MetadataOfAll,
-    /// The memory that answers with records may take until their clients have read them.
-    pub(crate) answer_memory: Admission,
+    /// The memory that answers may take until their clients have read them.
+    pub(crate) answer_memory: AnswerMemory,
     /// The memory that the elements of requests may take, beyond what their frames are counted as.
     pub(crate) element_memory: Admission,
     /// The memory that fetches may keep while they wait.

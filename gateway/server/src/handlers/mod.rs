@@ -9,6 +9,7 @@ mod add_offsets_to_txn;
 mod add_partitions_to_txn;
 mod alter_configs;
 mod answer;
+mod answer_memory;
 mod api_versions;
 mod config_resources;
 mod consumer_group_describe;
@@ -73,8 +74,9 @@ use kafka_protocol::messages::{ApiKey, TopicName as WireTopicName};
 use kafka_protocol::protocol::StrBytes;
 use tower::Service;
 
-use self::answer::answer;
 pub(crate) use self::answer::{Request, Response};
+use self::answer::{answer, answer_at_length};
+pub(crate) use self::answer_memory::AnswerMemory;
 pub(crate) use self::context::Context;
 pub(crate) use self::fetch::SessionCache;
 pub(crate) use self::metadata::MetadataOfAll;
@@ -93,14 +95,14 @@ pub(crate) fn handler_of(key: i16) -> Option<Handler> {
         ApiKey::ListOffsets => |context, call| answer(context, call, list_offsets::handle),
         ApiKey::Metadata => |context, call| Box::pin(metadata::answer(context, call)),
         ApiKey::OffsetCommit => |context, call| answer(context, call, offset_commit::handle),
-        ApiKey::OffsetFetch => |context, call| answer(context, call, offset_fetch::handle),
+        ApiKey::OffsetFetch => |context, call| answer_at_length(context, call, offset_fetch::handle),
         ApiKey::FindCoordinator => |context, call| answer(context, call, find_coordinator::handle),
         ApiKey::JoinGroup => |context, call| answer(context, call, join_group::handle),
         ApiKey::Heartbeat => |context, call| answer(context, call, heartbeat::handle),
         ApiKey::LeaveGroup => |context, call| answer(context, call, leave_group::handle),
         ApiKey::SyncGroup => |context, call| answer(context, call, sync_group::handle),
-        ApiKey::DescribeGroups => |context, call| answer(context, call, describe_groups::handle),
-        ApiKey::ListGroups => |context, call| answer(context, call, list_groups::handle),
+        ApiKey::DescribeGroups => |context, call| answer_at_length(context, call, describe_groups::handle),
+        ApiKey::ListGroups => |context, call| answer_at_length(context, call, list_groups::handle),
         ApiKey::ApiVersions => |context, call| Box::pin(api_versions::answer(context, call)),
         ApiKey::InitProducerId => |context, call| answer(context, call, init_producer_id::handle),
         ApiKey::OffsetForLeaderEpoch => {
@@ -114,9 +116,9 @@ pub(crate) fn handler_of(key: i16) -> Option<Handler> {
         ApiKey::EndTxn => |context, call| answer(context, call, end_txn::handle),
         ApiKey::WriteTxnMarkers => |context, call| answer(context, call, write_txn_markers::handle),
         ApiKey::TxnOffsetCommit => |context, call| answer(context, call, txn_offset_commit::handle),
-        ApiKey::DescribeConfigs => |context, call| answer(context, call, describe_configs::handle),
+        ApiKey::DescribeConfigs => |context, call| answer_at_length(context, call, describe_configs::handle),
         ApiKey::AlterConfigs => |context, call| answer(context, call, alter_configs::handle),
-        ApiKey::DescribeLogDirs => |context, call| answer(context, call, describe_log_dirs::handle),
+        ApiKey::DescribeLogDirs => |context, call| answer_at_length(context, call, describe_log_dirs::handle),
         ApiKey::CreatePartitions => |context, call| answer(context, call, create_partitions::handle),
         ApiKey::DeleteGroups => |context, call| answer(context, call, delete_groups::handle),
         ApiKey::ElectLeaders => |context, call| answer(context, call, elect_leaders::handle),
@@ -124,22 +126,28 @@ pub(crate) fn handler_of(key: i16) -> Option<Handler> {
             |context, call| answer(context, call, incremental_alter_configs::handle)
         }
         ApiKey::ListPartitionReassignments => {
-            |context, call| answer(context, call, list_partition_reassignments::handle)
+            |context, call| answer_at_length(context, call, list_partition_reassignments::handle)
         }
         ApiKey::OffsetDelete => |context, call| answer(context, call, offset_delete::handle),
         ApiKey::DescribeCluster => |context, call| answer(context, call, describe_cluster::handle),
-        ApiKey::DescribeProducers => |context, call| answer(context, call, describe_producers::handle),
+        ApiKey::DescribeProducers => {
+            |context, call| answer_at_length(context, call, describe_producers::handle)
+        }
         ApiKey::DescribeTransactions => |context, call| answer(context, call, describe_transactions::handle),
-        ApiKey::ListTransactions => |context, call| answer(context, call, list_transactions::handle),
+        ApiKey::ListTransactions => {
+            |context, call| answer_at_length(context, call, list_transactions::handle)
+        }
         ApiKey::ConsumerGroupHeartbeat => {
             |context, call| answer(context, call, consumer_group_heartbeat::handle)
         }
         ApiKey::ConsumerGroupDescribe => {
-            |context, call| answer(context, call, consumer_group_describe::handle)
+            |context, call| answer_at_length(context, call, consumer_group_describe::handle)
         }
-        ApiKey::ListConfigResources => |context, call| answer(context, call, list_config_resources::handle),
+        ApiKey::ListConfigResources => {
+            |context, call| answer_at_length(context, call, list_config_resources::handle)
+        }
         ApiKey::DescribeTopicPartitions => {
-            |context, call| answer(context, call, describe_topic_partitions::handle)
+            |context, call| answer_at_length(context, call, describe_topic_partitions::handle)
         }
         _ => return None,
     })

@@ -12,9 +12,10 @@ use std::time::Duration;
 
 use chronik_backend::{MemoryBackend, MemoryOptions};
 use chronik_broker::{Broker, BrokerOptions};
-use chronik_config::{Listener, Settings};
+use chronik_config::{ByteSize, Listener, Settings};
 use chronik_server::{Parts, Server};
-use chronik_types::{Clock, Entropy, SystemClock};
+use chronik_state::{Configs, CreateTopic};
+use chronik_types::{Clock, Entropy, SystemClock, TopicName};
 use chronik_wire::api;
 use prometheus_client::registry::Registry;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -28,9 +29,14 @@ const HEADER: usize = 12;
 const PLACES: usize = 24;
 
 async fn start() -> (Server, Arc<Broker>) {
+    start_with(|_| {}).await
+}
+
+async fn start_with(change: impl FnOnce(&mut Settings)) -> (Server, Arc<Broker>) {
     let mut settings = Settings::default();
     settings.kafka.listeners = vec![Listener::plaintext("127.0.0.1", 0)];
     settings.topics.max_partitions = 20_000;
+    change(&mut settings);
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
     let options = BrokerOptions::new(settings.clone(), Arc::clone(&clock), Entropy::seeded(1));
     let broker = Broker::open(options, Arc::new(MemoryBackend::new(MemoryOptions::default()))).await.unwrap();
@@ -231,4 +237,73 @@ async fn very_many_partitions_without_records_cost_what_has_arrived() {
     }
     assert!(is_served(address).await);
     assert!(server.shutdown().await);
+}
+
+/// DescribeConfigs of so many topics, in version 3, with all that can be told of a setting.
+fn describe_configs(times: usize) -> Vec<u8> {
+    let mut frame = b"\0\0\0\0\0\x20\0\x03\0\0\0\x01\xff\xff".to_vec();
+    frame.extend(u32::try_from(times).unwrap().to_be_bytes());
+    for topic in 0..times {
+        // A topic, all of its settings.
+        frame.extend(b"\x02\0\x04");
+        frame.extend(format!("t{topic:03}").as_bytes());
+        frame.extend(b"\xff\xff\xff\xff");
+    }
+    // Synonyms and documentation too.
+    frame.extend(b"\x01\x01");
+    framed(frame)
+}
+
+/// Clients that ask for much, one request after the other, and read nothing of it: what is held for all of them is bounded,
+/// others are served meanwhile, and those that wait for memory get it from those that let theirs lie.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn answers_that_nobody_reads_do_not_fill_the_memory() {
+    const CONNECTIONS: usize = 300;
+    const TOPICS: usize = 60;
+    let _alone = ALONE.lock().await;
+    let (server, broker) =
+        start_with(|settings| settings.limits.queued_max_request_bytes = ByteSize::mib(16)).await;
+    let address = server.local_addresses()[0];
+    for topic in 0..TOPICS {
+        let create = CreateTopic {
+            topic_id: broker.new_topic_id(),
+            name: TopicName::new(&format!("t{topic:03}")).unwrap(),
+            partitions: 1,
+            replication_factor: 1,
+            configs: Configs::default(),
+            assignments: Vec::new(),
+            limits: broker.topic_limits(),
+        };
+        broker.create_topic(create).await.unwrap();
+    }
+    let request = describe_configs(TOPICS);
+    let mut honest = TcpStream::connect(address).await.unwrap();
+    let whole = answer_length(&mut honest, &request).await;
+    assert!(whole > 250 * 1024, "{whole} bytes are no large answer");
+    let idle = resident_bytes();
+    let pipelined: Vec<u8> = std::iter::repeat_n(request, 8).flatten().collect();
+    let mut open = Vec::new();
+    for _ in 0..CONNECTIONS {
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        stream.write_all(&pipelined).await.unwrap();
+        open.push(stream);
+    }
+    for stream in &open {
+        // An answer begins, or the connection is closed because there is no memory to wait in.
+        let ready = tokio::time::timeout(Duration::from_secs(60), stream.readable()).await;
+        ready.expect("an answer waits for ever").unwrap();
+        let grown = resident_bytes().saturating_sub(idle);
+        assert!(grown < MEMORY_LIMIT, "{grown} bytes for answers of {whole} bytes");
+    }
+    assert!(is_served(address).await);
+    drop(open);
+    assert_eq!(answer_length(&mut honest, &describe_configs(TOPICS)).await, whole);
+    assert!(server.shutdown().await);
+}
+
+async fn answer_length(stream: &mut TcpStream, request: &[u8]) -> usize {
+    stream.write_all(request).await.unwrap();
+    let length = usize::try_from(stream.read_u32().await.unwrap()).unwrap();
+    stream.read_exact(&mut vec![0; length]).await.unwrap();
+    length
 }

@@ -134,6 +134,41 @@ async fn answers_get_smaller_when_memory_is_short() {
 }
 
 #[tokio::test]
+async fn answers_that_a_client_does_not_read_leave_memory_for_others() {
+    let gateway = Gateway::start_with(|settings| {
+        settings.limits.queued_max_request_bytes = ByteSize::mib(8);
+        settings.limits.socket_request_max_bytes = ByteSize::mib(8);
+    })
+    .await;
+    gateway.topic("t", 1).await;
+    let (mut slow, mut healthy) = (gateway.client().await, gateway.client().await);
+    for _ in 0..20 {
+        append(&mut healthy, 0, &[&vec![7; 90_000]]).await;
+    }
+    for _ in 0..60 {
+        slow.send(12, &request(vec![partition(0, 20)]).with_max_wait_ms(i32::MAX).with_min_bytes(1)).await;
+    }
+    let waiting = "chronik_kafka_requests_in_flight 60\n";
+    while !gateway.metrics().contains(waiting) {
+        tokio::task::yield_now().await;
+    }
+    // All of them are answered with it, which is more than the memory of all answers.
+    append(&mut healthy, 0, &[&vec![7; 90_000]]).await;
+    while !gateway.metrics().contains("chronik_kafka_requests_in_flight 0\n") {
+        tokio::task::yield_now().await;
+    }
+    let response = healthy.call(12, &request(vec![partition(0, 0)])).await;
+    let offsets = base_offsets(&response.responses[0].partitions[0]);
+    assert!(
+        offsets.len() >= 8,
+        "a share of the memory, not the one batch that is always granted: {offsets:?}"
+    );
+    for _ in 0..60 {
+        slow.receive::<FetchRequest>(12).await;
+    }
+}
+
+#[tokio::test]
 async fn an_address_that_is_taken_is_named() {
     let gateway = Gateway::start().await;
     let mut settings = chronik_config::Settings::default();

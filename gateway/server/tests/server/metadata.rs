@@ -1,5 +1,6 @@
 //! Metadata, every version.
 
+use chronik_config::ByteSize;
 use chronik_state::CreatePartitions;
 use kafka_protocol::messages::metadata_request::MetadataRequestTopic;
 use kafka_protocol::messages::metadata_response::MetadataResponseTopic;
@@ -164,4 +165,39 @@ async fn the_answer_about_all_topics_follows_every_change() {
     expect(&[("a", 1_500), ("b", 5)]).await;
     gateway.broker.delete_topic(b.id()).await.unwrap();
     expect(&[("a", 1_500)]).await;
+}
+
+/// A consumer that subscribes to very many topics; three letters are five bytes on the wire, and 72 decoded.
+#[tokio::test]
+async fn very_many_topics_may_be_named_however_short() {
+    let gateway = Gateway::start().await;
+    gateway.topic("aaa", 1).await;
+    let mut client = gateway.client().await;
+    let letters = |number: usize| {
+        let digit = |at: u32| char::from(b'a' + u8::try_from(number / 26_usize.pow(at) % 26).unwrap());
+        [digit(2), digit(1), digit(0)].iter().collect::<String>()
+    };
+    for length in [3, 10, 30] {
+        let padding = "x".repeat(length - 3);
+        let asked: Vec<String> = (0..17_000).map(|number| letters(number) + &padding).collect();
+        let asked: Vec<&str> = asked.iter().map(String::as_str).collect();
+        let request = named(&asked).with_allow_auto_topic_creation(false);
+        for version in [4, 9, 12] {
+            let told = client.call(version, &request).await.topics;
+            let known = told.iter().filter(|topic| topic.error_code == 0).count();
+            assert_eq!((told.len(), known), (17_000, usize::from(length == 3)), "{length} letters");
+        }
+    }
+}
+
+#[tokio::test]
+async fn more_than_memory_can_ever_hold_is_refused() {
+    let gateway = Gateway::start_with(|settings| {
+        settings.limits.queued_max_request_bytes = ByteSize::mib(1);
+        settings.limits.socket_request_max_bytes = ByteSize::mib(1);
+    })
+    .await;
+    let mut client = gateway.client().await;
+    client.send(1, &named(&vec!["a"; 50_000])).await;
+    client.expect_close().await;
 }

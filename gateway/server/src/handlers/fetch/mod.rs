@@ -52,7 +52,8 @@ pub(super) async fn answer(context: Arc<Context>, call: Call) -> Reply {
     let kept = subject.kept(reservation.as_ref().map_or(0, Reservation::bytes));
     let poll = Poll {
         broker: &context.broker,
-        memory: &context.answer_memory,
+        memory: context.answer_memory.bytes(),
+        connection: &connection,
         element_memory: &context.element_memory,
         waiting_memory: &context.waiting_memory,
         interests: &subject.interests,
@@ -61,6 +62,7 @@ pub(super) async fn answer(context: Arc<Context>, call: Call) -> Reply {
     };
     let mut round = poll.run(reservation, &connection.closing).await;
     subject.tell(&mut round.found);
+    connection.hold_answer_bytes(round.reservation.as_ref().map_or(0, Reservation::bytes));
     builder.found(subject.session_id(), limits.isolation, round)
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use chronik_broker::{Broker, Partition, ReadRequest, Records};
-use chronik_policy::{Admission, Reservation};
+use chronik_policy::{Admission, Connection, Reservation};
 use chronik_types::{ErrorCode, IsolationLevel, LeaderEpoch, Offset};
 use chronik_wire::hot::fetch::AbortedTransaction;
 use tokio::task::coop::consume_budget;
@@ -38,6 +38,8 @@ pub(super) struct Poll<'a> {
     pub(super) broker: &'a Broker,
     /// What all answers with records may take together.
     pub(super) memory: &'a Admission,
+    /// Of whose share of it the answer is.
+    pub(super) connection: &'a Connection,
     /// What all requests may take together for their partitions, while they are worked on.
     pub(super) element_memory: &'a Admission,
     /// What all fetches that wait may keep together.
@@ -136,7 +138,8 @@ impl<'a> Poll<'a> {
         let counted = self.interests.len().saturating_sub(UNCOUNTED_PARTITIONS) * PARTITION_BYTES;
         let partitions = counted::reserve(self.element_memory, counted).await;
         let found = Vec::with_capacity(self.interests.len());
-        let reservation = self.memory.reserve_some(self.limits.max_bytes);
+        let reservation =
+            self.memory.reserve_some(self.limits.max_bytes.min(self.memory.share_left(self.connection)));
         // When memory is short, answers get smaller; they never stop.
         let granted = reservation.as_ref().map_or(0, Reservation::bytes).max(ALWAYS_GRANTED);
         let max_bytes = self.limits.max_bytes.min(granted);

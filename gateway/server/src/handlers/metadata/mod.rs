@@ -16,7 +16,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use chronik_broker::Topic;
-use chronik_policy::{Answer, Call, CloseReason, Connection, Reply};
+use chronik_policy::{Answer, Call, CloseReason, Connection, Reply, Reservation};
 use chronik_types::{ErrorCode, TopicId, TopicName};
 use chronik_wire::response::{encode_message, response_of};
 use kafka_protocol::messages::metadata_request::MetadataRequestTopic;
@@ -27,7 +27,7 @@ use tokio::task::coop::consume_budget;
 pub(crate) use self::all::MetadataOfAll;
 use self::all::Question;
 use super::answer::{decode, encode};
-use super::{Context, Response};
+use super::{AnswerMemory, Context, Response};
 
 /// The first version in which a client can ask for no topics, and for all with null.
 const NULL_IS_ALL_SINCE: i16 = 1;
@@ -36,6 +36,11 @@ const BY_ID_SINCE: i16 = 12;
 
 /// More partitions than that are described away from the async threads.
 const FEW_PARTITIONS: usize = 1_000;
+
+/// What a topic takes in an answer: decoded, encoded, and among those that were seen.
+const TOPIC_MEMORY: usize = 512;
+/// What a partition takes: two lists of replicas too.
+const PARTITION_MEMORY: usize = 256;
 
 /// Answers a call; keeps its turn until then.
 pub(super) async fn answer(context: Arc<Context>, call: Call) -> Reply {
@@ -54,7 +59,18 @@ pub(super) async fn answer(context: Arc<Context>, call: Call) -> Reply {
     let reply = match message.topics {
         Some(asked) if version >= NULL_IS_ALL_SINCE || !asked.is_empty() => {
             let may_create = message.allow_auto_topic_creation;
-            encode(&header, &those_asked_for(&context, &shape, &connection, asked, may_create).await)
+            // As the settings were loaded: near enough, and at hand.
+            let created = if may_create { context.settings.topics.partitions } else { 0 };
+            let created = usize::try_from(created).unwrap_or(0);
+            let most = memory_of(asked.len(), created * asked.len() + context.broker.partition_count());
+            let ahead = if AnswerMemory::is_little_to_build(most) {
+                None
+            } else {
+                reserve_ahead(&context, &asked, created).await
+            };
+            let reply =
+                encode(&header, &those_asked_for(&context, &shape, &connection, asked, may_create).await);
+            context.answer_memory.count(&connection, reply, ahead).await
         }
         _ => match all(&context, shape, &connection).await {
             Ok(message) => {
@@ -90,6 +106,29 @@ async fn those_asked_for(
     }
     let errors: Vec<i16> = topics.iter().map(|topic| topic.error_code).collect();
     Response::with_errors(shape.response(context, &connection.listener, topics), errors)
+}
+
+/// Reserves for the answer to these topics what it takes while it is built, which is more than when it is encoded; nothing
+/// where all topics together would take little. A topic that is named twice counts twice.
+async fn reserve_ahead(
+    context: &Context,
+    asked: &[MetadataRequestTopic],
+    created: usize,
+) -> Option<Reservation> {
+    let mut partitions = 0;
+    for topic in asked {
+        consume_budget().await;
+        let found = match &topic.name {
+            Some(name) => context.broker.topic(name),
+            None => context.broker.topic_by_id(TopicId::from_bytes(*topic.topic_id.as_bytes())),
+        };
+        partitions += found.map_or(created, |topic| topic.partitions().len());
+    }
+    context.answer_memory.ahead(memory_of(asked.len(), partitions)).await
+}
+
+const fn memory_of(topics: usize, partitions: usize) -> usize {
+    topics.saturating_mul(TOPIC_MEMORY).saturating_add(partitions.saturating_mul(PARTITION_MEMORY))
 }
 
 /// The encoded message about all topics.
