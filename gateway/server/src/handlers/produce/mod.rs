@@ -37,9 +37,13 @@ const JOINS_SINCE: i16 = 12;
 pub(super) async fn answer(context: Arc<Context>, call: Call) -> Reply {
     let Call { header, body, turn, reservation, .. } = call;
     let version = header.api_version;
-    let (request, _counted) = match decode(&context, version, body, reservation).await {
-        Ok(decoded) => decoded,
-        Err(malformed) => return Reply::Close(malformed.into()),
+    let (request, _counted) = match ProduceRequest::decode_small(version, &body, uncounted(body.len())) {
+        Some(request) => (request, Counted::frame_alone(reservation)),
+        // Rare: boxed, it does not weigh on every request.
+        None => match Box::pin(decode_large(&context, version, body, reservation)).await {
+            Ok(decoded) => decoded,
+            Err(malformed) => return Reply::Close(malformed.into()),
+        },
     };
     let acks = request.acks;
     let transaction = request.transactional_id.as_deref().map(|id| ProduceTransaction {
@@ -66,16 +70,13 @@ pub(super) async fn answer(context: Arc<Context>, call: Call) -> Reply {
     }
 }
 
-/// Decodes a request, and counts what its partitions take until they are answered if they are many.
-async fn decode(
+/// Decodes a request, and counts what its partitions take until they are answered.
+async fn decode_large(
     context: &Context,
     version: i16,
     body: Bytes,
     frame: Option<Reservation>,
 ) -> Result<(ProduceRequest, Counted), Malformed> {
-    if let Some(request) = ProduceRequest::decode_small(version, &body, uncounted(body.len())) {
-        return Ok((request, Counted::frame_alone(frame)));
-    }
     let bytes = ProduceRequest::weigh(version, &body)?.bytes();
     let counted = Counted::whole(&context.element_memory, frame, body.len(), bytes).await;
     Ok((ProduceRequest::decode(version, body)?, counted))
