@@ -11,7 +11,8 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("chronik-config", &["chronik-types"]),
     ("chronik-backend", &["chronik-types"]),
     ("chronik-state", &["chronik-types"]),
-    ("chronik-wal", &["chronik-types", "chronik-backend"]),
+    ("chronik-pages", &[]),
+    ("chronik-wal", &["chronik-types", "chronik-backend", "chronik-pages"]),
     (
         "chronik-broker",
         &["chronik-types", "chronik-wire", "chronik-config", "chronik-backend", "chronik-state"],
