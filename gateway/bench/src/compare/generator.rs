@@ -57,7 +57,8 @@ impl Generator {
         }
         command.arg("--json-output").arg(&files[0]).args(load);
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(err);
-        let child = process::spawn_on(cores.client, &mut command, "the load generator")?;
+        let what = format!("the load generator ({})", command.get_program().display());
+        let child = process::spawn_on(cores.client, &mut command, &what)?;
         Ok(Self { child, files, deadline: monotonic_seconds() + LIMIT_SECONDS })
     }
 
