@@ -49,17 +49,21 @@ impl Member {
 
     /// Bytes of it with what it brought and was assigned.
     pub(super) fn bytes(&self) -> usize {
-        let instance = self.instance_id.as_ref().map_or(0, |id| id.as_str().len());
-        member_bytes(&self.client_id, instance) + protocol_bytes(&self.protocols) + self.assignment.len()
+        member_bytes(&self.client_id, self.instance_id.as_ref(), &self.protocols) + self.assignment.len()
     }
 }
 
-/// Bytes of a member without what it brings. Its id is made of the client id or the instance.
-pub(super) fn member_bytes(client_id: &str, instance: usize) -> usize {
-    size_of::<Member>() + 128 + 2 * (client_id.len() + instance)
+/// Bytes of a member with what it brings. Its id is made of the client id or the instance.
+pub(super) fn member_bytes(
+    client_id: &str,
+    instance: Option<&GroupInstanceId>,
+    protocols: &[MemberProtocol],
+) -> usize {
+    let instance = instance.map_or(0, |id| id.as_str().len());
+    size_of::<Member>() + 128 + 2 * (client_id.len() + instance) + protocol_bytes(protocols)
 }
 
 /// Bytes of protocols, with what keeping them takes.
-pub(super) fn protocol_bytes(protocols: &[MemberProtocol]) -> usize {
+fn protocol_bytes(protocols: &[MemberProtocol]) -> usize {
     protocols.iter().map(|protocol| 64 + protocol.name.len() + protocol.metadata.len()).sum()
 }

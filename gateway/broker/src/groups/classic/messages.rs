@@ -8,7 +8,7 @@ use chronik_types::{GroupId, GroupInstanceId, MemberId};
 use tokio::sync::oneshot;
 
 use super::super::CoordinatorError;
-use super::member::{member_bytes, protocol_bytes};
+use super::member::member_bytes;
 
 /// A member joins.
 #[derive(Clone, Debug)]
@@ -137,8 +137,7 @@ impl JoinRequest {
 
     /// Bytes that keeping the member would take, about.
     pub(crate) fn bytes(&self) -> usize {
-        let instance = self.instance_id.as_ref().map_or(0, |id| id.as_str().len());
-        member_bytes(&self.client_id, instance) + protocol_bytes(&self.protocols)
+        member_bytes(&self.client_id, self.instance_id.as_ref(), &self.protocols)
     }
 }
 

@@ -3,7 +3,7 @@
 
 use std::mem::size_of;
 
-use chronik_types::{MemberEpoch, MemberId, TopicPartition};
+use chronik_types::{GroupInstanceId, MemberEpoch, MemberId, TopicPartition};
 
 use super::{
     ClassicMembership, ConsumerGroup, ConsumerGroupHeartbeat, ConsumerMember, JoinConsumerGroup, RegexMatches,
@@ -18,9 +18,8 @@ impl ConsumerGroup {
         let Some(member) = self.members.get(id) else { return 0 };
         let target = self.targets.get(id).map_or(0, std::collections::BTreeSet::len);
         let partitions = member.assigned.len() + member.pending_revocation.len() + target;
-        let instance = member.instance_id.as_ref().map_or(0, |id| id.as_str().len());
-        new_member_bytes(id, &member.client_id, &member.client_host)
-            + (instance + member.rack_id.as_ref().map_or(0, |rack| rack.len()))
+        new_member_bytes(id, member.instance_id.as_ref(), &member.client_id, &member.client_host)
+            + member.rack_id.as_ref().map_or(0, |rack| rack.len())
             + (subscription_bytes(&member.subscribed_topics) + member.subscribed_regex.len())
             + member.classic.as_ref().map_or(0, classic_bytes)
             + partitions * tree_entry(size_of::<(TopicPartition, MemberEpoch)>())
@@ -54,10 +53,12 @@ impl ConsumerGroupHeartbeat {
             let before = before.map_or(0, |resolved| subscription_bytes(&resolved.topics));
             subscription_bytes(&matches.topics).saturating_sub(before)
         };
-        let instance = self.instance_id.as_ref().map_or(0, |id| id.as_str().len());
         let member = match known {
             Some(_) => 0,
-            None => new_member_bytes(&self.member_id, &self.client_id, &self.client_host) + instance,
+            None => {
+                let instance = self.instance_id.as_ref();
+                new_member_bytes(&self.member_id, instance, &self.client_id, &self.client_host)
+            }
         };
         member + rack + topics + regex + self.resolved.iter().map(matched).sum::<usize>()
     }
@@ -68,10 +69,12 @@ impl JoinConsumerGroup {
     #[must_use]
     pub fn growth(&self, group: Option<&ConsumerGroup>) -> usize {
         let known = group.and_then(|group| group.members.get(&self.member_id));
-        let instance = self.instance_id.as_ref().map_or(0, |id| id.as_str().len());
         let member = match known {
             Some(_) => 0,
-            None => new_member_bytes(&self.member_id, &self.client_id, &self.client_host) + instance,
+            None => {
+                let instance = self.instance_id.as_ref();
+                new_member_bytes(&self.member_id, instance, &self.client_id, &self.client_host)
+            }
         };
         let known = known.and_then(|member| member.classic.as_ref()).map_or(0, classic_bytes);
         member + classic_bytes(&self.classic).saturating_sub(known)
@@ -79,9 +82,15 @@ impl JoinConsumerGroup {
 }
 
 /// A member that has said nothing yet but who it is.
-fn new_member_bytes(id: &MemberId, client_id: &str, client_host: &str) -> usize {
+fn new_member_bytes(
+    id: &MemberId,
+    instance: Option<&GroupInstanceId>,
+    client_id: &str,
+    client_host: &str,
+) -> usize {
     2 * tree_entry(size_of::<(MemberId, ConsumerMember)>())
         + (ARC_HEADER + id.as_str().len() + client_id.len() + client_host.len())
+        + instance.map_or(0, |id| id.as_str().len())
 }
 
 fn subscription_bytes<'a>(names: impl IntoIterator<Item = &'a Box<str>>) -> usize {
