@@ -5,7 +5,8 @@
 //! in it is forgotten, and the next blocks go there.
 //!
 //! Slabs lie in huge pages, but for the first: an idle gateway fills little of it. New memory is slow where it is touched
-//! first: the kernel clears 2 MiB at once, and a virtual machine's host may have to find them, which took 5 ms. So housekeeping makes a slab ahead of those who write ([`Slabs::prepare`]).
+//! first: the kernel clears 2 MiB at once, and a virtual machine's host may have to find them, which took 5 ms. So
+//! housekeeping makes a slab ahead of those who write ([`Slabs::prepare`]).
 //!
 //! A slice of a block keeps the whole slab. Readers who take their answers slowly, each from another slab, could so hold many
 //! times what is in their answers; where that begins to show ([`Slabs::is_crowded`]), reads copy.

@@ -135,10 +135,8 @@ impl<'a> Poll<'a> {
     }
 
     async fn read_all(&self) -> Round<'a> {
-        let partitions = match self.interests.len().saturating_sub(UNCOUNTED_PARTITIONS) {
-            0 => None,
-            counted => Box::pin(counted::reserve(self.element_memory, counted * PARTITION_BYTES)).await,
-        };
+        let counted = self.interests.len().saturating_sub(UNCOUNTED_PARTITIONS) * PARTITION_BYTES;
+        let partitions = counted::reserve(self.element_memory, counted).await;
         let found = Vec::with_capacity(self.interests.len());
         let reservation =
             self.memory.reserve_some(self.limits.max_bytes.min(self.memory.share_left(self.connection)));
